@@ -1,0 +1,98 @@
+package pass
+
+import (
+	"context"
+
+	"github.com/gpusc/gpusc/chunk"
+	"github.com/gpusc/gpusc/internal/errs"
+	"github.com/gpusc/gpusc/kernels"
+)
+
+// slot is one worker with the buffers that its pieces pass through.
+type slot struct {
+	w       Worker
+	works   []Work
+	host    chunk.Chunk
+	item    Item
+	indptr  *Mirror
+	indices *Mirror
+	values  [3]*Mirror // by kind; made when first needed beyond counts
+}
+
+// SlotBytes is what one worker reserves for pieces of that size, steps apart.
+func SlotBytes(maxRows int, maxNNZ int64) int64 {
+	return int64(maxRows+1)*8 + maxNNZ*(4+4+4+8)
+}
+
+func (r *run) open(id int) (*slot, error) {
+	b := r.Backends[id%len(r.Backends)]
+	s := &slot{}
+	st, err := b.Stream()
+	if err != nil {
+		return nil, err
+	}
+	s.w = Worker{ID: id, Backend: b, Stream: st, MaxRows: r.maxRows, MaxNNZ: r.maxNNZ, Cols: r.cols}
+	if s.indptr, err = NewMirror(b, int64(r.maxRows+1)*8, "row pointers of a piece"); err != nil {
+		return s, err
+	}
+	if s.indices, err = NewMirror(b, r.maxNNZ*4, "gene indices of a piece"); err != nil {
+		return s, err
+	}
+	for k, n := range []int64{4, 4, 8} {
+		if s.values[k], err = NewMirror(b, r.maxNNZ*n, "values of a piece"); err != nil {
+			return s, err
+		}
+	}
+	n := int(r.maxNNZ)
+	s.host = chunk.Chunk{
+		Indptr: View[int64](s.indptr, r.maxRows+1), Indices: View[uint32](s.indices, n),
+		Counts: View[uint32](s.values[0], n), F32: View[float32](s.values[1], n), F64: View[float64](s.values[2], n),
+	}
+	for _, step := range r.Steps {
+		wk, err := step.Worker(&s.w)
+		if wk != nil {
+			s.works = append(s.works, wk)
+		}
+		if err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// read fills the staging memory with piece i and queues its upload.
+func (s *slot) read(ctx context.Context, src chunk.Source, i int) (*Item, error) {
+	h := s.host // the slices at full length; Read cuts them
+	if err := src.Read(ctx, i, &h); err != nil {
+		return nil, err
+	}
+	n := h.NNZ()
+	if h.Rows > s.w.MaxRows || n > s.w.MaxNNZ || (n > 0 && &h.Indices[0] != &s.host.Indices[:1][0]) {
+		return nil, errs.New(errs.Corrupt, "piece %d has %d rows and %d values, more than it was planned with", i, h.Rows, n)
+	}
+	k := int(h.Kind)
+	s.item = Item{Worker: &s.w, Index: i, Host: &h, X: kernels.CSR{
+		Rows: h.Rows, Cols: h.Cols, NNZ: n, Kind: kernels.ValueKind(h.Kind),
+		Indptr: s.indptr.Dev, Indices: s.indices.Dev, Values: s.values[k].Dev,
+	}}
+	st := s.w.Stream
+	if err := s.indptr.Up(st, int64(h.Rows+1)*8); err != nil {
+		return nil, err
+	}
+	if err := s.indices.Up(st, n*4); err != nil {
+		return nil, err
+	}
+	return &s.item, s.values[k].Up(st, n*int64(h.Kind.Bytes()))
+}
+
+// close frees everything; the stream is drained first.
+func (s *slot) close() error {
+	err := s.w.Stream.Close()
+	for _, wk := range s.works {
+		wk.Close()
+	}
+	for _, m := range []*Mirror{s.indptr, s.indices, s.values[0], s.values[1], s.values[2]} {
+		m.Free()
+	}
+	return err
+}

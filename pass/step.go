@@ -1,0 +1,73 @@
+package pass
+
+import (
+	"context"
+
+	"github.com/gpusc/gpusc/chunk"
+	"github.com/gpusc/gpusc/device"
+	"github.com/gpusc/gpusc/kernels"
+)
+
+// Step is one thing done to every piece of a sweep. Its methods are called in
+// this order: Worker once for each worker, then from many goroutines Work.Chunk,
+// then End once if all went well. Each Work is closed in any case.
+type Step interface {
+	// Name is what plan, progress and errors call the step.
+	Name() string
+	// Worker makes the state of one worker: its buffers, reserved through the
+	// worker's backend.
+	Worker(w *Worker) (Work, error)
+	// End merges the workers' states, given in worker order.
+	End(ctx context.Context, works []Work) error
+}
+
+// Work is a step's state in one worker.
+type Work interface {
+	// Chunk handles one piece.
+	Chunk(ctx context.Context, it *Item) error
+	// Close frees the state's buffers. The stream is idle.
+	Close()
+}
+
+// InTurn is implemented by works that must see the pieces in row order.
+type InTurn interface {
+	// Turn runs for piece i after it has run for all before i, and after Chunk.
+	Turn(ctx context.Context, it *Item) error
+}
+
+// Worker is what a step may use of the worker that it runs in.
+type Worker struct {
+	ID      int
+	Backend device.Backend
+	Stream  device.Stream
+	MaxRows int   // no piece has more rows
+	MaxNNZ  int64 // or more stored values
+	Cols    int
+}
+
+// Item is one piece on its way through the steps. Steps hand answers about the
+// rows to later steps of the same sweep through its fields.
+type Item struct {
+	Worker *Worker
+	Index  int          // number of the piece
+	Host   *chunk.Chunk // the piece in staging memory
+	X      kernels.CSR  // the piece on the device
+
+	// Row0 is the number of the first row in the per-cell results.
+	Row0 int64
+	// Keep tells which rows stay, nil for all; set by a cell filter.
+	Keep []bool
+	// Group is int32[Rows] on the device: the group that each row is counted
+	// in, -1 for none; nil: one group. GroupHost is the same on the host.
+	Group     device.Buffer
+	GroupHost []int32
+	// Scale is float64[Rows] on the device: the factor of normalisation; nil: none.
+	Scale     device.Buffer
+	ScaleHost []float64
+}
+
+// Sync waits until all that was queued for the piece has run.
+func (it *Item) Sync() error { return it.Worker.Stream.Sync() }
+
+// Launch queues an operation on the piece's stream.
+func (it *Item) Launch(op device.Op) error { return it.Worker.Stream.Launch(op) }

@@ -1,0 +1,191 @@
+package pass
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/gpusc/gpusc/chunk"
+	"github.com/gpusc/gpusc/device"
+	"github.com/gpusc/gpusc/internal/errs"
+)
+
+// Sweep is one pass over a source.
+type Sweep struct {
+	Name     string
+	Source   chunk.Source
+	Backends []device.Backend // at least one; workers are dealt out over them
+	Workers  int              // 0: as many as the backends say they run at once
+	Steps    []Step
+	Progress func(Progress) // called from workers as pieces are done; nil: not
+}
+
+// Progress is how far a sweep has come.
+type Progress struct {
+	Pass        string
+	Cells, Of   int64
+	Seconds     float64
+	BytesOfFile int64 // not known here; filled in by whoever knows the file
+}
+
+// Prefetcher is a source that can be told which piece will be wanted soon.
+type Prefetcher interface{ Prefetch(i int) }
+
+// Run reads every piece once and runs the steps on it. On return no goroutine of
+// the sweep is left and all its buffers are free. The first error ends it.
+func (s *Sweep) Run(ctx context.Context) error {
+	r := &run{Sweep: s, spans: s.Source.Spans(), turn: newTurnstile(), start: time.Now()}
+	rows, cols := s.Source.Shape()
+	r.rows, r.cols = rows, int(cols)
+	for _, sp := range r.spans {
+		r.maxRows = max(r.maxRows, int(sp.Rows))
+		r.maxNNZ = max(r.maxNNZ, sp.NNZ)
+	}
+	if s.Workers <= 0 {
+		for _, b := range s.Backends {
+			s.Workers += max(b.Info().Parallelism, 1)
+		}
+	}
+	s.Workers = max(1, min(s.Workers, len(r.spans)))
+	err := r.all(ctx)
+	if err != nil && errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// run is the state of one Sweep.Run.
+type run struct {
+	*Sweep
+	spans   []chunk.Span
+	rows    int64
+	cols    int
+	maxRows int
+	maxNNZ  int64
+	turn    *turnstile
+	next    atomic.Int64
+	cells   atomic.Int64
+	start   time.Time
+	mu      sync.Mutex // of Progress
+}
+
+func (r *run) all(ctx context.Context) (err error) {
+	ws := make([]*slot, 0, r.Workers)
+	defer func() {
+		for _, w := range ws {
+			if e := w.close(); err == nil {
+				err = e
+			}
+		}
+	}()
+	for i := range r.Workers {
+		w, err := r.open(i)
+		if w != nil {
+			ws = append(ws, w)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	stop := context.AfterFunc(gctx, r.turn.kill)
+	defer stop()
+	for _, w := range ws {
+		g.Go(func() error { return r.loop(gctx, w) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	for i, st := range r.Steps {
+		works := make([]Work, len(ws))
+		for j, w := range ws {
+			works[j] = w.works[i]
+		}
+		if err := st.End(ctx, works); err != nil {
+			return fmt.Errorf("%s: %w", st.Name(), err)
+		}
+	}
+	return nil
+}
+
+// loop is the life of one worker goroutine.
+func (r *run) loop(ctx context.Context, w *slot) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = errs.New(errs.Corrupt, "internal error in pass %s: %v", r.Name, p)
+		}
+	}()
+	for ctx.Err() == nil {
+		i := int(r.next.Add(1) - 1)
+		if i >= len(r.spans) {
+			return nil
+		}
+		if p, ok := r.Source.(Prefetcher); ok && i+r.Workers < len(r.spans) {
+			p.Prefetch(i + r.Workers)
+		}
+		if err := r.piece(ctx, w, i); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// piece takes one piece through reading, upload and all steps.
+func (r *run) piece(ctx context.Context, w *slot, i int) error {
+	it, err := w.read(ctx, r.Source, i)
+	if err != nil {
+		return err
+	}
+	it.Row0 = it.Host.Row0
+	ordered := false
+	for j, wk := range w.works {
+		if err := wk.Chunk(ctx, it); err != nil {
+			return fmt.Errorf("%s: %w", r.Steps[j].Name(), err)
+		}
+		_, t := wk.(InTurn)
+		ordered = ordered || t
+	}
+	if err := it.Sync(); err != nil {
+		return err
+	}
+	if ordered {
+		if err := r.inTurn(ctx, w, it, i); err != nil {
+			return err
+		}
+	}
+	r.report(r.spans[i].Rows)
+	return nil
+}
+
+func (r *run) inTurn(ctx context.Context, w *slot, it *Item, i int) error {
+	if !r.turn.enter(ctx, i) {
+		return context.Canceled
+	}
+	for j, wk := range w.works {
+		if t, ok := wk.(InTurn); ok {
+			if err := t.Turn(ctx, it); err != nil {
+				return fmt.Errorf("%s: %w", r.Steps[j].Name(), err)
+			}
+		}
+	}
+	r.turn.leave()
+	return nil
+}
+
+func (r *run) report(rows int64) {
+	done := r.cells.Add(rows)
+	if r.Progress == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.Progress(Progress{Pass: r.Name, Cells: done, Of: r.rows, Seconds: time.Since(r.start).Seconds()})
+}
