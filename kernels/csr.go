@@ -31,11 +31,16 @@ type CSR struct {
 }
 
 // Transform turns a stored value x of row r into the value that statistics are
-// taken of: v = x * Scale[r], then, with Log1p, v = log1p(v) / LnBase. The
-// product, the logarithm (function Log1p of this package) and the division are
-// each rounded to float64.
+// taken of: v = x * Scale[r], then
+//
+//	with Expm1: v = expm1(v * LnBase)   (LnBase 0: no product)
+//	with Log1p: v = log1p(v) / LnBase   (LnBase 0: no division)
+//
+// Each product, division and function (Log1p and Expm1 of this package) is
+// rounded to float64. At most one of the two is set.
 type Transform struct {
 	Scale  device.Buffer // float64[Rows]; nil: 1 for each row
 	Log1p  bool
-	LnBase float64 // natural logarithm of the base; 0: no division
+	Expm1  bool
+	LnBase float64 // natural logarithm of the base
 }

@@ -57,10 +57,6 @@ type Item struct {
 	Row0 int64
 	// Keep tells which rows stay, nil for all; set by a cell filter.
 	Keep []bool
-	// Group is int32[Rows] on the device: the group that each row is counted
-	// in, -1 for none; nil: one group. GroupHost is the same on the host.
-	Group     device.Buffer
-	GroupHost []int32
 	// Scale is float64[Rows] on the device: the factor of normalisation; nil: none.
 	Scale     device.Buffer
 	ScaleHost []float64
