@@ -29,7 +29,8 @@ type Values struct {
 // Kernel implements device.Op.
 func (*Values) Kernel() string { return "values" }
 
-// Dense writes the rows of X as a dense row-major matrix of float32, scaled:
+// Dense writes rows Row0 to Row0+Rows of X as a dense row-major matrix of
+// float32, scaled:
 //
 //	z = (v - Mean[c]) / Std[c], v the transformed value, 0 where nothing is stored
 //	z = min(z, Max), and with Centre also max(z, -Max), when Max > 0
@@ -39,11 +40,13 @@ func (*Values) Kernel() string { return "values" }
 type Dense struct {
 	X      CSR
 	T      Transform
+	Row0   int
+	Rows   int
 	Mean   device.Buffer // float64[Cols]; nil: 0
 	Std    device.Buffer // float64[Cols], none 0; nil: 1
 	Centre bool
 	Max    float64       // 0: no clipping
-	Out    device.Buffer // out: float32[Rows*Cols]
+	Out    device.Buffer // out: float32[Rows*X.Cols]
 }
 
 // Kernel implements device.Op.
