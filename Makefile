@@ -1,0 +1,52 @@
+# gpusc: `make` lists what can be made.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+export CGO_ENABLED := 0
+GO ?= go
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+STATICCHECK := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOFUMPT := $(GO) run mvdan.cc/gofumpt@v0.12.0
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.PHONY: build
+build: ## bin/gpusc: one static binary
+	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/gpusc ./cmd/gpusc
+
+.PHONY: demo
+demo: build ## 20,000 made-up cells from counts to PCA and pictures, in demo/
+	@bin/gpusc demo demo --force
+
+.PHONY: test
+test: build ## all tests; makes .venv with scanpy, anndata and h5py to compare with
+	@py=$$(scripts/venv.sh) && GPUSC_PYTHON="$$py" $(GO) test -timeout 20m ./...
+
+.PHONY: race
+race: ## tests of the concurrent packages under the race detector (needs a C compiler)
+	@CGO_ENABLED=1 $(GO) test -race -short ./memory ./chunk/... ./pass ./cpu/... ./hdf5 ./anndata ./pp .
+
+.PHONY: lint
+lint: ## vet, gofumpt and staticcheck
+	@$(GO) vet ./...
+	@out=$$($(GOFUMPT) -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not gofumpt-ed:" $$out; exit 1; }
+	@$(STATICCHECK) ./...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target, FUZZTIME each (default 30s)
+	@scripts/fuzz.sh $${FUZZTIME:-30s}
+
+.PHONY: bench
+bench: build ## gpusc beside scanpy and Dask on CELLS made-up cells (default 100000)
+	@scripts/bench.sh $${CELLS:-100000}
+
+.PHONY: scale
+scale: build ## time and peak memory at 50,000, 200,000 and 1,000,000 cells with --memory 512MiB
+	@scripts/scale.sh
+
+.PHONY: clean
+clean: ## remove what was built
+	@rm -rf bin demo
