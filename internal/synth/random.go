@@ -32,11 +32,15 @@ func (r *rng) normal() float64 {
 	return math.Sqrt(-2*math.Log(1-u)) * math.Cos(2*math.Pi*v)
 }
 
-// alias draws from a fixed distribution in constant time (Walker; Vose, 1991).
-type alias struct {
-	cut   []uint32 // below it the gene itself, else its alias
-	other []uint32
+// around returns a whole number near x, as a Poisson count would be.
+func (r *rng) around(x float64) int {
+	return max(0, int(x+math.Sqrt(max(x, 0))*r.normal()+0.5))
 }
+
+// alias draws from a fixed distribution in constant time (Walker; Vose, 1991).
+// An entry holds in its upper half the chance of the gene itself, in its lower
+// half the gene drawn otherwise: one look in memory a draw.
+type alias []uint64
 
 func newAlias(w []float64) alias {
 	n := len(w)
@@ -54,11 +58,11 @@ func newAlias(w []float64) alias {
 			large = append(large, i)
 		}
 	}
-	a := alias{make([]uint32, n), make([]uint32, n)}
+	a := make(alias, n)
 	for len(small) > 0 && len(large) > 0 {
 		s, l := small[len(small)-1], large[len(large)-1]
 		small = small[:len(small)-1]
-		a.cut[s], a.other[s] = uint32(p[s]*(1<<32-1)), uint32(l)
+		a[s] = uint64(p[s]*(1<<32-1))<<32 | uint64(l)
 		if p[l] -= 1 - p[s]; p[l] < 1 {
 			large = large[:len(large)-1]
 			small = append(small, l)
@@ -66,17 +70,17 @@ func newAlias(w []float64) alias {
 	}
 	for _, rest := range [][]int{small, large} {
 		for _, i := range rest {
-			a.cut[i], a.other[i] = math.MaxUint32, uint32(i)
+			a[i] = math.MaxUint32<<32 | uint64(i)
 		}
 	}
 	return a
 }
 
 // draw turns 64 random bits into an index.
-func (a *alias) draw(u uint64) uint32 {
-	i := uint32(u >> 32 * uint64(len(a.cut)) >> 32)
-	if uint32(u) < a.cut[i] {
-		return i
+func (a alias) draw(u uint64) uint32 {
+	i := uint32(u >> 32 * uint64(len(a)) >> 32)
+	if e := a[i]; uint32(u) >= uint32(e>>32) {
+		return uint32(e)
 	}
-	return a.other[i]
+	return i
 }

@@ -188,25 +188,26 @@ func (s *Source) cell(i int64, count []uint32, seen []uint64) {
 	a := s.tables[int(t.Cluster)*s.o.Batches+int(t.Batch)]
 	b := s.tables[next*s.o.Batches+int(t.Batch)]
 	// A cell lies near its own cluster, rarely half way to the next.
-	toNext := uint64(0.5 * math.Pow(r.float(), 4) * (1 << 32))
+	toNext := 0.5 * math.Pow(r.float(), 4)
 	// Mitochondrial share: a few per cent, up to a half in broken cells.
 	share := 0.03 * math.Exp(0.6*r.normal())
 	if r.float() < 0.03 {
 		share = 0.15 + 0.35*r.float()
 	}
-	mito := uint64(min(share, 0.6) * (1 << 32))
-	n := int(min(maxDraws, s.o.Counts*math.Exp(0.45*r.normal())))
-	for range n {
-		u := r.next()
-		t := &a
-		switch which := u & 0xffffffff; {
-		case which < mito && s.nMito > 0:
-			t = &s.mito
-		case which-mito < toNext:
-			t = &b
-		}
-		g := t.draw(r.next())
-		count[g]++
-		seen[g>>6] |= 1 << (g & 63)
+	n := min(maxDraws, s.o.Counts*math.Exp(0.45*r.normal()))
+	nm, nb := 0, 0
+	if s.nMito > 0 {
+		nm = r.around(n * min(share, 0.6))
 	}
+	nb = r.around((n - float64(nm)) * toNext)
+	draw := func(t alias, n int) {
+		for range n {
+			g := t.draw(r.next())
+			count[g]++
+			seen[g>>6] |= 1 << (g & 63)
+		}
+	}
+	draw(s.mito, nm)
+	draw(b, nb)
+	draw(a, int(n)-nm-nb)
 }
