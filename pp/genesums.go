@@ -137,10 +137,10 @@ func (k geneQCWork) Chunk(_ context.Context, it *pass.Item) error {
 	return it.Launch(&kernels.GeneStats{X: it.X, Group: g, Groups: 2, Sum: k.sum.Dev, Cells: k.cells.Dev})
 }
 
-// Moments is the step that adds up the transformed values and their squares for
+// AddMoments is the step that adds up the transformed values and their squares for
 // each gene, in groups by batch. Cells that the filter drops are left out.
 // The factor of normalisation is the piece's Item.Scale.
-type Moments struct {
+type AddMoments struct {
 	Log1p, Expm1 bool
 	LnBase       float64
 	Batch        []int32 // batch of each row of the source; nil: one
@@ -148,20 +148,20 @@ type Moments struct {
 }
 
 // Name implements pass.Step.
-func (*Moments) Name() string { return "moments of genes" }
+func (*AddMoments) Name() string { return "moments of genes" }
 
 // End implements pass.Step.
-func (*Moments) End(_ context.Context, works []pass.Work) error { return mergeAll(works) }
+func (*AddMoments) End(_ context.Context, works []pass.Work) error { return mergeAll(works) }
 
 // Worker implements pass.Step.
-func (s *Moments) Worker(w *pass.Worker) (pass.Work, error) {
+func (s *AddMoments) Worker(w *pass.Worker) (pass.Work, error) {
 	a, err := newAcc(w, s.Out)
 	return momentsWork{a, s}, err
 }
 
 type momentsWork struct {
 	*acc
-	s *Moments
+	s *AddMoments
 }
 
 func (k momentsWork) Chunk(_ context.Context, it *pass.Item) error {
@@ -175,22 +175,22 @@ func (k momentsWork) Chunk(_ context.Context, it *pass.Item) error {
 	})
 }
 
-// Clipped is the step of kernels.ClippedMoments: Sum and SumSq of the counts not
+// AddClipped is the step of kernels.ClippedMoments: Sum and SumSq of the counts not
 // above the gene's limit, and in Cells the number of counts above it.
-type Clipped struct {
+type AddClipped struct {
 	Clip  []float64 // Groups*Genes
 	Batch []int32
 	Out   *GeneSums
 }
 
 // Name implements pass.Step.
-func (*Clipped) Name() string { return "clipped moments" }
+func (*AddClipped) Name() string { return "clipped moments" }
 
 // End implements pass.Step.
-func (*Clipped) End(_ context.Context, works []pass.Work) error { return mergeAll(works) }
+func (*AddClipped) End(_ context.Context, works []pass.Work) error { return mergeAll(works) }
 
 // Worker implements pass.Step.
-func (s *Clipped) Worker(w *pass.Worker) (pass.Work, error) {
+func (s *AddClipped) Worker(w *pass.Worker) (pass.Work, error) {
 	a, err := newAcc(w, s.Out)
 	if err != nil {
 		return a, err
@@ -204,7 +204,7 @@ func (a *acc) Chunk(context.Context, *pass.Item) error { return nil }
 
 type clippedWork struct {
 	*acc
-	s    *Clipped
+	s    *AddClipped
 	clip *pass.Mirror
 }
 
@@ -220,10 +220,10 @@ func (k clippedWork) Chunk(_ context.Context, it *pass.Item) error {
 	})
 }
 
-// Pearson is the step of kernels.PearsonMoments: what the stored values add to
+// AddPearson is the step of kernels.PearsonMoments: what the stored values add to
 // the sums of residuals and of their squares, in groups by batch.
 // Source: scanpy.experimental.pp.highly_variable_genes.
-type Pearson struct {
+type AddPearson struct {
 	Total []float64 // of each row of the source
 	Share []float64 // Groups*Genes
 	Clip  []float64 // Groups
@@ -233,13 +233,13 @@ type Pearson struct {
 }
 
 // Name implements pass.Step.
-func (*Pearson) Name() string { return "Pearson residuals" }
+func (*AddPearson) Name() string { return "Pearson residuals" }
 
 // End implements pass.Step.
-func (*Pearson) End(_ context.Context, works []pass.Work) error { return mergeAll(works) }
+func (*AddPearson) End(_ context.Context, works []pass.Work) error { return mergeAll(works) }
 
 // Worker implements pass.Step.
-func (s *Pearson) Worker(w *pass.Worker) (pass.Work, error) {
+func (s *AddPearson) Worker(w *pass.Worker) (pass.Work, error) {
 	a, err := newAcc(w, s.Out)
 	k := pearsonWork{acc: a, s: s}
 	if err != nil {
@@ -257,7 +257,7 @@ func (s *Pearson) Worker(w *pass.Worker) (pass.Work, error) {
 
 type pearsonWork struct {
 	*acc
-	s                  *Pearson
+	s                  *AddPearson
 	share, clip, total *pass.Mirror
 }
 

@@ -73,7 +73,7 @@ func keepRows(c *chunk.Chunk, keep []bool) {
 type Pick struct {
 	Map     []int32  // new number of each gene, -1: not selected; rising
 	Cols    int      // how many are selected
-	Moments *Moments // of the narrow piece; nil: none
+	Moments *AddMoments // of the narrow piece; nil: none
 	// Put takes the narrow pieces in row order. The item's Scale belongs to the
 	// same rows.
 	Put func(ctx context.Context, c *chunk.Chunk) error
