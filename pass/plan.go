@@ -16,7 +16,7 @@ type Data uint8
 // The places where cells lie, dearest first.
 const (
 	Input Data = iota // the file
-	Cache             // the packed cache of all genes
+	Cache             // the packed cache of all genes; the file, when nothing has to be waited for
 	Tiles             // the packed cache of the selected genes, in fixed row tiles
 	None              // the step reads no cells: it works on results
 )
@@ -64,12 +64,16 @@ func Arrange(nodes []Node, known ...Fact) ([]Planned, error) {
 			s = max(s, t.local)
 		}
 		stageOf[i] = s
-		key := s*4 + int(n.On)
+		on := n.On
+		if on == Cache && s == 0 {
+			on = Input // it can ride along with the first read
+		}
+		key := s*4 + int(on)
 		j, ok := first[key]
 		if !ok {
 			j = len(sweeps)
 			first[key] = j
-			sweeps = append(sweeps, Planned{On: n.On})
+			sweeps = append(sweeps, Planned{On: on})
 		}
 		sweeps[j].Nodes = append(sweeps[j].Nodes, i)
 		after := s + 1

@@ -71,8 +71,8 @@ func keepRows(c *chunk.Chunk, keep []bool) {
 // narrow pieces on in row order. With Moments it also adds up the transformed
 // values of the selected genes.
 type Pick struct {
-	Map     []int32  // new number of each gene, -1: not selected; rising
-	Cols    int      // how many are selected
+	Map     []int32     // new number of each gene, -1: not selected; rising
+	Cols    int         // how many are selected
 	Moments *AddMoments // of the narrow piece; nil: none
 	// Put takes the narrow pieces in row order. The item's Scale belongs to the
 	// same rows.
