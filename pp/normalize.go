@@ -66,27 +66,28 @@ func (k *totalsWork) Chunk(_ context.Context, it *pass.Item) error {
 	if k.s.Target == 0 {
 		return nil
 	}
-	return setScale(it, k.scale, total, k.s.Target)
+	return setScale(it, k.scale, total, 1, k.s.Target)
 }
 
 // setScale gives the piece the factors target/total; a cell without counts
 // stays as it is.
-func setScale(it *pass.Item, m *pass.Mirror, total []float64, target float64) error {
-	scale := pass.View[float64](m, len(total))
-	for i, t := range total {
+func setScale(it *pass.Item, m *pass.Mirror, total []float64, stride int, target float64) error {
+	scale := pass.View[float64](m, it.X.Rows)
+	for i := range scale {
 		scale[i] = 1
-		if t > 0 {
+		if t := total[i*stride]; t > 0 {
 			scale[i] = target / t
 		}
 	}
 	it.Scale, it.ScaleHost = m.Dev, scale
-	return m.Up(it.Worker.Stream, int64(len(total))*8)
+	return m.Up(it.Worker.Stream, int64(len(scale))*8)
 }
 
 // UseScale is the step that gives each piece the factors of normalisation from
 // totals that an earlier sweep has taken.
 type UseScale struct {
-	Total  []float64 // one for each row of the source
+	Total  []float64 // Stride figures for each row of the source, the total first
+	Stride int       // 0: 1
 	Target float64
 }
 
@@ -99,19 +100,19 @@ func (*UseScale) End(context.Context, []pass.Work) error { return nil }
 // Worker implements pass.Step.
 func (s *UseScale) Worker(w *pass.Worker) (pass.Work, error) {
 	m, err := pass.NewMirror(w.Backend, int64(w.MaxRows)*8, "factors of cells")
-	return &useScaleWork{s, m}, err
+	return &useScaleWork{s, m, max(s.Stride, 1)}, err
 }
 
 type useScaleWork struct {
-	s *UseScale
-	m *pass.Mirror
+	s      *UseScale
+	m      *pass.Mirror
+	stride int
 }
 
 func (k *useScaleWork) Close() { k.m.Free() }
 
 func (k *useScaleWork) Chunk(_ context.Context, it *pass.Item) error {
-	n := int64(it.X.Rows)
-	return setScale(it, k.m, k.s.Total[it.Row0:it.Row0+n], k.s.Target)
+	return setScale(it, k.m, k.s.Total[it.Row0*int64(k.stride):], k.stride, k.s.Target)
 }
 
 // HighGenes is the step that finds the genes which hold more than Fraction of

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/gpusc/gpusc"
+	"github.com/gpusc/gpusc/internal/errs"
+	"github.com/gpusc/gpusc/memory"
+)
+
+// globals are the flags that every command takes, and where words go.
+type globals struct {
+	out, err io.Writer
+
+	device, memory, deviceMemory string
+	threads                      int
+	seed                         uint64
+	tmp, report                  string
+	force                        bool
+	progress                     string
+	logLevel, logFormat          string
+	chunkRows                    int64
+}
+
+func (g *globals) flags(f *pflag.FlagSet) {
+	f.StringVar(&g.device, "device", "auto", "where kernels run: auto, cpu, cuda, cuda:0,1")
+	f.StringVar(&g.memory, "memory", "", "memory budget, for example 4GiB (default: 60% of what the machine or cgroup has)")
+	f.StringVar(&g.deviceMemory, "device-memory", "", "cap of memory on each device, for example 20GiB")
+	f.IntVar(&g.threads, "threads", 0, "threads that compute (default: all cores)")
+	f.Uint64Var(&g.seed, "seed", 0, "seed of what is random")
+	f.StringVar(&g.tmp, "tmp", "", "folder for scratch files (default: the system's)")
+	f.StringVar(&g.report, "report", "", "write a report of the run as JSON to this file (- for standard output)")
+	f.BoolVar(&g.force, "force", false, "replace OUT when it exists")
+	f.StringVar(&g.progress, "progress", "auto", "bars: auto, always, never")
+	f.StringVar(&g.logLevel, "log-level", "info", "debug, info, warn, error")
+	f.StringVar(&g.logFormat, "log-format", "text", "text or json")
+	f.Int64Var(&g.chunkRows, "chunk-rows", 0, "cells read at a time (default: by memory); results do not depend on it")
+	_ = f.MarkHidden("chunk-rows")
+}
+
+// logger makes the logger that the flags ask for.
+func (g *globals) logger() (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(g.logLevel)); err != nil {
+		return nil, errs.New(errs.Usage, "--log-level %q is not known", g.logLevel).Do("use debug, info, warn or error")
+	}
+	switch g.logFormat {
+	case "json":
+		return slog.New(slog.NewJSONHandler(g.err, &slog.HandlerOptions{Level: level})), nil
+	case "text":
+		return slog.New(&plainHandler{w: g.err, level: level}), nil
+	}
+	return nil, errs.New(errs.Usage, "--log-format %q is not known", g.logFormat).Do("use text or json")
+}
+
+// options turns the flags into the library's.
+func (g *globals) options() (gpusc.Options, error) {
+	o := gpusc.Options{Device: g.device, Threads: g.threads, Tmp: g.tmp, Seed: g.seed, Overwrite: g.force, ChunkRows: g.chunkRows, Version: version}
+	for _, m := range []struct {
+		s    string
+		to   *int64
+		name string
+	}{{g.memory, &o.Memory, "--memory"}, {g.deviceMemory, &o.DeviceMemory, "--device-memory"}} {
+		if m.s == "" {
+			continue
+		}
+		n, err := memory.ParseBytes(m.s)
+		if err != nil {
+			return o, errs.New(errs.Usage, "%s", m.name).Because(err)
+		}
+		if n <= 0 {
+			return o, errs.New(errs.Usage, "%s %s is no size", m.name, m.s).Do("write it like 4GiB or 512MiB")
+		}
+		*m.to = n
+	}
+	if g.threads < 0 {
+		return o, errs.New(errs.Usage, "--threads %d cannot be", g.threads).Do("give 1 or more")
+	}
+	if g.chunkRows < 0 {
+		return o, errs.New(errs.Usage, "--chunk-rows %d cannot be", g.chunkRows)
+	}
+	log, err := g.logger()
+	o.Log = log
+	return o, err
+}
+
+const rootLong = `gpusc takes a file of counts (cells x genes) to QC, filters, normalisation,
+log1p, highly variable genes and PCA, without loading it into memory and with
+scanpy's numbers.
+
+  gpusc run counts.h5ad -o out.h5ad
+  gpusc plan counts.h5ad`
+
+// newRoot builds the command tree.
+func newRoot(out, errw io.Writer) *cobra.Command {
+	g := &globals{out: out, err: errw}
+	root := &cobra.Command{
+		Use: "gpusc COMMAND", Short: "single-cell counts to PCA in one streamed read", Long: rootLong + "\n" + exitHelp,
+		SilenceErrors: true, SilenceUsage: true, Version: version,
+		SuggestionsMinimumDistance: 2,
+	}
+	root.SetOut(out)
+	root.SetErr(errw)
+	root.SetFlagErrorFunc(flagError)
+	g.flags(root.PersistentFlags())
+	groups := []struct {
+		id, title string
+		cmds      []*cobra.Command
+	}{
+		{"pipeline", "The pipeline:", []*cobra.Command{newRun(g), newPlan(g)}},
+		{"steps", "Single steps:", []*cobra.Command{newQC(g), newFilter(g), newNormalize(g), newHVG(g), newScale(g), newPCA(g)}},
+		{"look", "Looking:", []*cobra.Command{newInfo(g), newCheck(g)}},
+		{"try", "Trying and measuring:", []*cobra.Command{newDemo(g), newSynth(g), newBench(g)}},
+		{"machine", "This machine:", []*cobra.Command{newDevices(g), newDoctor(g), newVersion(g)}},
+	}
+	for _, gr := range groups {
+		root.AddGroup(&cobra.Group{ID: gr.id, Title: gr.title})
+		for _, c := range gr.cmds {
+			c.GroupID = gr.id
+			c.SetFlagErrorFunc(flagError)
+			root.AddCommand(c)
+		}
+	}
+	root.SetHelpCommandGroupID("machine")
+	root.SetCompletionCommandGroupID("machine")
+	root.Args = func(_ *cobra.Command, args []string) error { return unknownCommand(root, args) }
+	root.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	return root
+}
+
+// unknownCommand names the nearest known command.
+func unknownCommand(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	e := errs.New(errs.Usage, "there is no command %q", args[0])
+	if s := root.SuggestionsFor(args[0]); len(s) > 0 {
+		return e.Do("did you mean %q?", s[0])
+	}
+	return e.Do("see gpusc --help")
+}
+
+// flagError names the nearest known flag.
+func flagError(c *cobra.Command, err error) error {
+	msg := err.Error()
+	e := errs.New(errs.Usage, "%s", msg)
+	if i := strings.Index(msg, "unknown flag: --"); i >= 0 {
+		name := msg[i+len("unknown flag: --"):]
+		best, dist := "", 4
+		c.Flags().VisitAll(func(f *pflag.Flag) {
+			if d := distance(name, f.Name); d < dist && !f.Hidden {
+				best, dist = f.Name, d
+			}
+		})
+		if best != "" {
+			return e.Do("did you mean --%s?", best)
+		}
+	}
+	return e.Do("see gpusc %s --help", c.Name())
+}
+
+// distance is the number of letters to change, add or drop (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		prev := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			d := prev
+			if a[i] != b[j] {
+				d = 1 + min(prev, row[j], row[j+1])
+			}
+			prev, row[j+1] = row[j+1], d
+		}
+	}
+	return row[len(b)]
+}
+
+// args wants between lo and hi arguments and names what they are.
+func args(lo, hi int, what string) cobra.PositionalArgs {
+	return func(c *cobra.Command, a []string) error {
+		if len(a) >= lo && len(a) <= hi {
+			return nil
+		}
+		return errs.New(errs.Usage, "gpusc %s wants %s, not %d arguments", c.Name(), what, len(a)).Do("see gpusc %s --help", c.Name())
+	}
+}
+
+// isTerminal tells whether words go to a person.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	st, err := f.Stat()
+	return err == nil && st.Mode()&os.ModeCharDevice != 0
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gpusc/gpusc"
+	"github.com/gpusc/gpusc/internal/errs"
+)
+
+// withEngine opens the library with the flags, runs f and closes it.
+func (g *globals) withEngine(c *cobra.Command, f func(ctx context.Context, e *gpusc.Engine) error) error {
+	o, err := g.options()
+	if err != nil {
+		return err
+	}
+	bars, err := newBars(g)
+	if err != nil {
+		return err
+	}
+	o.Progress = bars.update
+	defer bars.stop()
+	e, err := gpusc.Open(c.Context(), o)
+	if err != nil {
+		return err
+	}
+	err = f(c.Context(), e)
+	bars.stop()
+	return errors.Join(err, e.Close())
+}
+
+// finish tells of a run on standard error and writes its report.
+func (g *globals) finish(c *cobra.Command, r *gpusc.Report, args []string) error {
+	r.Command, r.Args = c.Name(), args
+	r.Sum(g.err)
+	if g.report == "" {
+		return nil
+	}
+	b, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	b = append(b, '\n')
+	if g.report == "-" {
+		_, err = g.out.Write(b)
+		return err
+	}
+	if err := os.WriteFile(g.report, b, 0o644); err != nil {
+		return errs.At(errs.Resource, g.report, "", "the report cannot be written").Because(err)
+	}
+	return nil
+}
+
+func newRun(g *globals) *cobra.Command {
+	var pf pipelineFlags
+	var out string
+	c := &cobra.Command{
+		Use: "run IN -o OUT", Short: "counts to PCA: QC, filters, normalise, log1p, HVG, scale, PCA",
+		Long: `Runs the whole pipeline on IN (.h5ad) and writes OUT (.h5ad), which scanpy
+opens: QC columns in obs and var, X normalised, var/highly_variable,
+obsm/X_pca, varm/PCs, uns/pca. Everything else that IN holds is carried over.` + "\n" + exitHelp,
+		Example: `  gpusc run counts.h5ad -o out.h5ad
+  gpusc run counts.h5ad -o out.h5ad --max-pct mt=20 --hvg-flavor seurat_v3 --batch-key donor --memory 4GiB`,
+		Args: args(1, 1, "one input file"),
+		RunE: func(c *cobra.Command, a []string) error {
+			p, err := pf.pipeline()
+			if err != nil {
+				return err
+			}
+			return g.withEngine(c, func(ctx context.Context, e *gpusc.Engine) error {
+				if pf.dryRun {
+					return g.printPlan(ctx, e, a[0], p, false)
+				}
+				if out == "" {
+					return errs.New(errs.Usage, "gpusc run wants -o OUT").Do("name the file to write")
+				}
+				r, err := e.Run(ctx, a[0], out, p)
+				if err != nil {
+					return err
+				}
+				return g.finish(c, r, os.Args[1:])
+			})
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVarP(&out, "output", "o", "", "file to write")
+	f.StringVar(&pf.until, "until", "", "last step: qc, filter, normalize, hvg, pca (default pca)")
+	f.StringVar(&pf.file, "pipeline", "", "TOML file with the parameters, by scanpy's function and argument names")
+	f.BoolVar(&pf.dryRun, "dry-run", false, "print the plan and stop")
+	pf.add(f, partRun)
+	return c
+}
+
+func newPlan(g *globals) *cobra.Command {
+	var pf pipelineFlags
+	var asJSON bool
+	c := &cobra.Command{
+		Use: "plan IN", Short: "what run would do: passes, bytes, memory",
+		Long: `Prints what gpusc run would do with these flags: the passes and their steps,
+the bytes each reads, the memory by part, where the cache lies. Nothing is
+written and only the file's structure is read.` + "\n" + exitHelp,
+		Example: `  gpusc plan counts.h5ad
+  gpusc plan counts.h5ad --memory 1GiB --hvg-flavor seurat_v3 --json`,
+		Args: args(1, 1, "one input file"),
+		RunE: func(c *cobra.Command, a []string) error {
+			p, err := pf.pipeline()
+			if err != nil {
+				return err
+			}
+			return g.withEngine(c, func(ctx context.Context, e *gpusc.Engine) error {
+				return g.printPlan(ctx, e, a[0], p, asJSON)
+			})
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.BoolVar(&asJSON, "json", false, "print JSON")
+	f.StringVar(&pf.until, "until", "", "last step: qc, filter, normalize, hvg, pca (default pca)")
+	f.StringVar(&pf.file, "pipeline", "", "TOML file with the parameters")
+	pf.add(f, partRun)
+	return c
+}
+
+func (g *globals) printPlan(ctx context.Context, e *gpusc.Engine, in string, p gpusc.Pipeline, asJSON bool) error {
+	plan, err := e.Plan(ctx, in, p)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		enc := json.NewEncoder(g.out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(plan)
+	}
+	return plan.Print(g.out)
+}

@@ -1,0 +1,116 @@
+package gpusc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/gpusc/gpusc/cpu"
+	"github.com/gpusc/gpusc/device"
+	"github.com/gpusc/gpusc/internal/errs"
+	"github.com/gpusc/gpusc/memory"
+	"github.com/gpusc/gpusc/pass"
+)
+
+// Options says where and with how much work is done. The zero value uses all
+// cores, a share of the machine's memory and the best device there is.
+type Options struct {
+	Device       string // "auto" (or ""), "cpu"; see Devices
+	Memory       int64  // bytes of host memory for everything large; 0: DefaultBudget of package memory
+	DeviceMemory int64  // cap of each device; 0: none
+	Threads      int    // 0: GOMAXPROCS
+	Tmp          string // folder of scratch files; "": os.TempDir
+	Seed         uint64
+	Overwrite    bool  // an existing output is replaced
+	ChunkRows    int64 // cells read at a time; 0: by memory. Results do not depend on it.
+	Version      string
+	Log          *slog.Logger        // nil: silent
+	Progress     func(pass.Progress) // nil: none; called from workers, one at a time
+}
+
+// Engine runs pipelines with one budget on one set of devices. Its methods may
+// be called one after the other; each run uses all that the engine has.
+type Engine struct {
+	o        Options
+	ledger   *memory.Ledger
+	backends []device.Backend
+	log      *slog.Logger
+	budget   int64
+}
+
+// Open makes an engine. Nothing large is allocated yet.
+func Open(_ context.Context, o Options) (*Engine, error) {
+	e := &Engine{o: o, log: o.Log, budget: o.Memory}
+	if e.log == nil {
+		e.log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	if e.o.Threads <= 0 {
+		e.o.Threads = runtime.GOMAXPROCS(0)
+	}
+	if e.o.Tmp == "" {
+		e.o.Tmp = os.TempDir()
+	}
+	if st, err := os.Stat(e.o.Tmp); err != nil || !st.IsDir() {
+		return nil, errs.At(errs.Resource, e.o.Tmp, "", "is no folder for scratch files").Do("name one with --tmp")
+	}
+	if e.budget == 0 {
+		e.budget, _ = memory.DefaultBudget()
+	}
+	if e.budget < minBudget {
+		return nil, errs.New(errs.Budget, "a memory budget of %s is too small", memory.Bytes(e.budget)).
+			Do("give --memory %s or more", memory.Bytes(minBudget))
+	}
+	e.ledger = memory.New(e.budget)
+	switch e.o.Device {
+	case "", "auto", "cpu":
+	default:
+		return nil, errs.New(errs.Resource, "device %q is not in this build", e.o.Device).Do("use --device cpu; gpusc devices lists what there is")
+	}
+	// The collector is told the promise too: garbage must not outgrow the budget.
+	debug.SetMemoryLimit(e.budget + goOverhead)
+	b, err := cpu.Open(cpu.Options{Ledger: e.ledger, Threads: e.o.Threads})
+	if err != nil {
+		return nil, err
+	}
+	e.backends = []device.Backend{b}
+	return e, nil
+}
+
+const (
+	minBudget = 64 << 20
+	// goOverhead is what the process may use beside the ledger: code, runtime,
+	// words, small results.
+	goOverhead = 64 << 20
+)
+
+// Close frees the engine. Memory that was not given back is an error that lists it.
+func (e *Engine) Close() error {
+	var err error
+	for _, b := range e.backends {
+		err = errors.Join(err, b.Close())
+	}
+	if l := e.ledger.Leaks(); len(l) > 0 {
+		err = errors.Join(err, fmt.Errorf("memory was not given back: %v", l))
+	}
+	return err
+}
+
+// Ledger is the engine's account of memory.
+func (e *Engine) Ledger() *memory.Ledger { return e.ledger }
+
+// stopwatch notes the time that the parts of a run take.
+type stopwatch struct {
+	start time.Time
+	steps []StepReport
+}
+
+func (w *stopwatch) add(s StepReport, since time.Time) {
+	s.Seconds = time.Since(since).Seconds()
+	w.steps = append(w.steps, s)
+}
