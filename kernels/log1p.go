@@ -26,26 +26,28 @@ const (
 // bits, and so does a CUDA twin built with -fmad=false. (The library's
 // math.Log1p may be fused on some processors.)
 //
-// Method, after fdlibm: 1+x = 2^k (1+f) with 1+f between sqrt(1/2) and sqrt(2),
-// c makes good what 1+x lost to rounding; with s = f/(2+f),
+// Method, after fdlibm: u = 1+x rounded, and c what the rounding left out; u =
+// 2^k (1+f) with 1+f between sqrt(1/2) and sqrt(2). With s = f/(2+f),
 //
 //	log(1+f) = f - f^2/2 + s (f^2/2 + R(s^2)),   R a polynomial of degree 7
+//	log1p(x) = k ln 2 + log(1+f) + c/u
+//
+// Unlike there, nothing is told apart by the size of x: the values of a matrix
+// come in no order, and a processor would guess every second branch wrong.
 //
 // Log1p(-1) is -Inf, below it NaN; Log1p(+Inf) is +Inf; Log1p(±0) is ±0.
 func Log1p(x float64) float64 {
-	switch {
-	case !(x > -1):
-		if x == -1 {
-			return math.Inf(-1)
-		}
-		return math.NaN()
-	case x == 0 || x > math.MaxFloat64:
-		return x
+	if !(x > -1 && x <= math.MaxFloat64) || x == 0 {
+		return log1pEdge(x)
 	}
-	f, k, c := x, 0.0, 0.0
-	if x <= -0.29289 || x >= 0.41421 {
-		f, k, c = reduce(x)
-	}
+	const root = 0x3fe6a09e667f3bcd // bits of sqrt(1/2)
+	u := 1 + x
+	part := u - 1
+	c := ((1 - (u - part)) + (x - part)) / u
+	b := math.Float64bits(u) + (1023<<52 - root)
+	k := float64(int64(b>>52) - 1023)
+	f := math.Float64frombits(b&(1<<52-1)+root) - 1
+
 	half := float64(0.5 * float64(f*f))
 	s := f / (2 + f)
 	z := float64(s * s)
@@ -61,28 +63,13 @@ func Log1p(x float64) float64 {
 	return float64(k*ln2Hi) - ((half - t) - f)
 }
 
-// reduce splits 1+x, which is positive and finite, into 2^k (1+f); c is what
-// the rounding of 1+x left out, relative to 1+x.
-func reduce(x float64) (f, k, c float64) {
-	const (
-		mantissa = 1<<52 - 1
-		root2    = 0x6a09e667f3bcd // mantissa of sqrt(2)
-	)
-	u := 1 + x
-	b := math.Float64bits(u)
-	e := int64(b>>52) - 1023
-	if e > 0 {
-		c = 1 - (u - x)
-	} else {
-		c = x - (u - 1)
+// log1pEdge is Log1p where the method does not hold.
+func log1pEdge(x float64) float64 {
+	switch {
+	case x == -1:
+		return math.Inf(-1)
+	case x < -1:
+		return math.NaN()
 	}
-	c /= u
-	b &= mantissa
-	if b < root2 {
-		b |= 1023 << 52
-	} else {
-		b |= 1022 << 52
-		e++
-	}
-	return math.Float64frombits(b) - 1, float64(e), c
+	return x // ±0, +Inf, NaN
 }
