@@ -16,12 +16,13 @@ type slot struct {
 	item    Item
 	indptr  *Mirror
 	indices *Mirror
-	values  [3]*Mirror // by kind; made when first needed beyond counts
+	values  [3]*Mirror // by kind; other kinds than counts when one is first met
 }
 
 // SlotBytes is what one worker reserves for pieces of that size, steps apart.
+// Values that are no counts take as much again, or three times.
 func SlotBytes(maxRows int, maxNNZ int64) int64 {
-	return int64(maxRows+1)*8 + maxNNZ*(4+4+4+8)
+	return int64(maxRows+1)*8 + maxNNZ*(4+4)
 }
 
 func (r *run) open(id int) (*slot, error) {
@@ -38,15 +39,9 @@ func (r *run) open(id int) (*slot, error) {
 	if s.indices, err = NewMirror(b, r.maxNNZ*4, "gene indices of a piece"); err != nil {
 		return s, err
 	}
-	for k, n := range []int64{4, 4, 8} {
-		if s.values[k], err = NewMirror(b, r.maxNNZ*n, "values of a piece"); err != nil {
-			return s, err
-		}
-	}
-	n := int(r.maxNNZ)
-	s.host = chunk.Chunk{
-		Indptr: View[int64](s.indptr, r.maxRows+1), Indices: View[uint32](s.indices, n),
-		Counts: View[uint32](s.values[0], n), F32: View[float32](s.values[1], n), F64: View[float64](s.values[2], n),
+	s.host = chunk.Chunk{Indptr: View[int64](s.indptr, r.maxRows+1), Indices: View[uint32](s.indices, int(r.maxNNZ))}
+	if err := s.hold(chunk.Counts); err != nil {
+		return s, err
 	}
 	for _, step := range r.Steps {
 		wk, err := step.Worker(&s.w)
@@ -60,6 +55,47 @@ func (r *run) open(id int) (*slot, error) {
 	return s, nil
 }
 
+// hold makes the staging memory of a kind of values, where it is not there yet.
+func (s *slot) hold(k chunk.Kind) error {
+	if s.values[k] != nil {
+		return nil
+	}
+	m, err := NewMirror(s.w.Backend, s.w.MaxNNZ*int64(k.Bytes()), "values of a piece")
+	if err != nil {
+		return err
+	}
+	s.values[k] = m
+	switch n := int(s.w.MaxNNZ); k {
+	case chunk.Counts:
+		s.host.Counts = View[uint32](m, n)
+	case chunk.Float32:
+		s.host.F32 = View[float32](m, n)
+	default:
+		s.host.F64 = View[float64](m, n)
+	}
+	return nil
+}
+
+// adopt moves values that the source had to make room for itself, the first
+// piece of their kind, into staging memory.
+func (s *slot) adopt(h *chunk.Chunk) error {
+	if s.values[h.Kind] != nil {
+		return nil
+	}
+	if err := s.hold(h.Kind); err != nil {
+		return err
+	}
+	n := h.NNZ()
+	if h.Kind == chunk.Float32 {
+		copy(s.host.F32, h.F32[:n])
+		h.F32 = s.host.F32[:n]
+	} else {
+		copy(s.host.F64, h.F64[:n])
+		h.F64 = s.host.F64[:n]
+	}
+	return nil
+}
+
 // read fills the staging memory with piece i and queues its upload.
 func (s *slot) read(ctx context.Context, src chunk.Source, i int) (*Item, error) {
 	h := s.host // the slices at full length; Read cuts them
@@ -69,6 +105,9 @@ func (s *slot) read(ctx context.Context, src chunk.Source, i int) (*Item, error)
 	n := h.NNZ()
 	if h.Rows > s.w.MaxRows || n > s.w.MaxNNZ || (n > 0 && &h.Indices[0] != &s.host.Indices[:1][0]) {
 		return nil, errs.New(errs.Corrupt, "piece %d has %d rows and %d values, more than it was planned with", i, h.Rows, n)
+	}
+	if err := s.adopt(&h); err != nil {
+		return nil, err
 	}
 	k := int(h.Kind)
 	s.item = Item{Worker: &s.w, Index: i, Host: &h, X: kernels.CSR{

@@ -66,16 +66,16 @@ func (k *totalsWork) Chunk(_ context.Context, it *pass.Item) error {
 	if k.s.Target == 0 {
 		return nil
 	}
-	return setScale(it, k.scale, total, 1, k.s.Target)
+	return setScale(it, k.scale, total, k.s.Target)
 }
 
 // setScale gives the piece the factors target/total; a cell without counts
 // stays as it is.
-func setScale(it *pass.Item, m *pass.Mirror, total []float64, stride int, target float64) error {
+func setScale(it *pass.Item, m *pass.Mirror, total []float64, target float64) error {
 	scale := pass.View[float64](m, it.X.Rows)
 	for i := range scale {
 		scale[i] = 1
-		if t := total[i*stride]; t > 0 {
+		if t := total[i]; t > 0 {
 			scale[i] = target / t
 		}
 	}
@@ -86,8 +86,7 @@ func setScale(it *pass.Item, m *pass.Mirror, total []float64, stride int, target
 // UseScale is the step that gives each piece the factors of normalisation from
 // totals that an earlier sweep has taken.
 type UseScale struct {
-	Total  []float64 // Stride figures for each row of the source, the total first
-	Stride int       // 0: 1
+	Total  []float64 // one for each row of the source
 	Target float64
 }
 
@@ -100,19 +99,18 @@ func (*UseScale) End(context.Context, []pass.Work) error { return nil }
 // Worker implements pass.Step.
 func (s *UseScale) Worker(w *pass.Worker) (pass.Work, error) {
 	m, err := pass.NewMirror(w.Backend, int64(w.MaxRows)*8, "factors of cells")
-	return &useScaleWork{s, m, max(s.Stride, 1)}, err
+	return &useScaleWork{s, m}, err
 }
 
 type useScaleWork struct {
-	s      *UseScale
-	m      *pass.Mirror
-	stride int
+	s *UseScale
+	m *pass.Mirror
 }
 
 func (k *useScaleWork) Close() { k.m.Free() }
 
 func (k *useScaleWork) Chunk(_ context.Context, it *pass.Item) error {
-	return setScale(it, k.m, k.s.Total[it.Row0*int64(k.stride):], k.stride, k.s.Target)
+	return setScale(it, k.m, k.s.Total[it.Row0:], k.s.Target)
 }
 
 // HighGenes is the step that finds the genes which hold more than Fraction of

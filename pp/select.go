@@ -74,6 +74,8 @@ type Pick struct {
 	Map     []int32     // new number of each gene, -1: not selected; rising
 	Cols    int         // how many are selected
 	Moments *AddMoments // of the narrow piece; nil: none
+	// Cells counts for each selected gene the cells that store a value.
+	Cells []int64
 	// Put takes the narrow pieces in row order. The item's Scale belongs to the
 	// same rows.
 	Put func(ctx context.Context, c *chunk.Chunk) error
@@ -137,7 +139,12 @@ func (k *pickWork) Chunk(ctx context.Context, it *pass.Item) (err error) {
 }
 
 // Turn implements pass.InTurn.
-func (k *pickWork) Turn(ctx context.Context, it *pass.Item) error { return k.s.Put(ctx, k.c) }
+func (k *pickWork) Turn(ctx context.Context, _ *pass.Item) error {
+	for _, g := range k.c.Indices {
+		k.s.Cells[g]++
+	}
+	return k.s.Put(ctx, k.c)
+}
 
 // narrow is the operation kernels.Select with its buffers, for one worker.
 type narrow struct {
