@@ -25,7 +25,7 @@ func realistic(rows, cols, perRow int, seed uint64) Matrix {
 	}
 	m := Matrix{Rows: rows, Cols: cols, Indptr: make([]int64, 1, rows+1)}
 	for range rows {
-		depth := float64(perRow) / sum * 2.6 * math.Exp(rng.NormFloat64()*0.3)
+		depth := float64(perRow) / sum * 0.8 * math.Exp(rng.NormFloat64()*0.3)
 		for g, r := range rate {
 			if n := poisson(rng, r*depth); n > 0 {
 				m.Indices = append(m.Indices, uint32(g))
