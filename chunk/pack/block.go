@@ -65,7 +65,7 @@ const maxExceptions = 255
 
 // exceptionToll is added to an exception's size when widths are weighed: an
 // exception takes longer to unpack than its bytes say.
-const exceptionToll = 2
+const exceptionToll = 1
 
 // putBlock writes a block at the start of out, which must have 32 bytes more.
 func (s *Scratch) putBlock(out []byte, blk *[blockLen]uint32, d uint16) {
