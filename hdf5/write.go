@@ -49,7 +49,7 @@ func (o Options) withDefaults() Options {
 type Writer struct {
 	o     Options
 	path  string // the target, for errors
-	space space
+	space outSpace
 	heap  globalHeap
 	pipe  *pipeline
 	root  *GroupWriter
@@ -59,7 +59,7 @@ type Writer struct {
 	done  bool
 	trees treeShape
 	// copied finds the new place of an object taken from another file.
-	copied map[sourceKey]*object
+	copied map[sourceKey]*outObject
 }
 
 // fate is how a write ends: as a new file or as an edit of an old one.
@@ -85,7 +85,7 @@ func Create(path string, o Options) (*Writer, error) {
 	if err := o.Context.Err(); err != nil {
 		return nil, err
 	}
-	t, err := newTarget(o.sys, path, o.Overwrite)
+	t, err := startFile(o.sys, path, o.Overwrite)
 	if err != nil {
 		return nil, err
 	}
@@ -99,8 +99,8 @@ func Create(path string, o Options) (*Writer, error) {
 const superblockLen = 48
 
 func newWriter(path string, o Options, st storage, end int64, trees treeShape) *Writer {
-	w := &Writer{o: o, path: path, trees: trees, copied: map[sourceKey]*object{}}
-	w.space = space{st: st, pos: end, flushed: end}
+	w := &Writer{o: o, path: path, trees: trees, copied: map[sourceKey]*outObject{}}
+	w.space = outSpace{st: st, pos: end, flushed: end}
 	w.heap.w = w
 	w.pipe = newPipeline(w)
 	return w
@@ -193,7 +193,7 @@ func (w *Writer) finish() error {
 	if err := w.heap.flush(); err != nil {
 		return err
 	}
-	var nodes []node
+	var nodes []outNode
 	w.root.collect(&nodes)
 	for _, n := range nodes {
 		if err := n.plan(); err != nil {

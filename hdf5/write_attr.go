@@ -1,7 +1,6 @@
 package hdf5
 
 import (
-	"encoding/binary"
 	"math"
 	"strings"
 	"unicode/utf8"
@@ -11,7 +10,7 @@ import (
 
 // Ref points to a group or dataset of the file under construction; as the value
 // of an attribute it becomes an object reference.
-type Ref struct{ to *object }
+type Ref struct{ to *outObject }
 
 // attrWriter is an attribute on its way into a file.
 type attrWriter struct {
@@ -26,9 +25,9 @@ type attrWriter struct {
 // refAt is a place that takes the address of an object once that is known.
 type refAt struct {
 	at     int
-	to     *object   // nil: look source up
-	source sourceKey // an object of another file that must have been copied
-	what   string    // for the error where it was not
+	to     *outObject // nil: look source up
+	source sourceKey  // an object of another file that must have been copied
+	what   string     // for the error where it was not
 }
 
 // SetAttr writes an attribute of the group; see the package's list of values:
@@ -44,7 +43,7 @@ func (g *GroupWriter) SetAttr(name string, v any) error {
 // SetAttr writes an attribute of the dataset, as GroupWriter.SetAttr does.
 func (d *DatasetWriter) SetAttr(name string, v any) error { return d.setAttr(name, v) }
 
-func (o *object) setAttr(name string, v any) error {
+func (o *outObject) setAttr(name string, v any) error {
 	if err := o.w.ready(); err != nil {
 		return err
 	}
@@ -59,7 +58,7 @@ func (o *object) setAttr(name string, v any) error {
 	return nil
 }
 
-func (o *object) addAttr(a *attrWriter) {
+func (o *outObject) addAttr(a *attrWriter) {
 	for i, old := range o.attrs {
 		if old.name == a.name {
 			o.attrs[i] = a
@@ -70,7 +69,7 @@ func (o *object) addAttr(a *attrWriter) {
 }
 
 // set encodes a Go value.
-func (a *attrWriter) set(o *object, v any) error {
+func (a *attrWriter) set(o *outObject, v any) error {
 	var t *Datatype
 	n := -1 // elements, -1 for a scalar
 	switch v := v.(type) {
@@ -79,20 +78,20 @@ func (a *attrWriter) set(o *object, v any) error {
 	case []string:
 		return a.setStrings(o, v, []int64{int64(len(v))})
 	case int:
-		t, a.data = Int64(), binary.LittleEndian.AppendUint64(nil, uint64(v))
+		t, a.data = Int64(), le.AppendUint64(nil, uint64(v))
 	case int64:
-		t, a.data = Int64(), binary.LittleEndian.AppendUint64(nil, uint64(v))
+		t, a.data = Int64(), le.AppendUint64(nil, uint64(v))
 	case []int64:
 		t, n = Int64(), len(v)
 		for _, x := range v {
-			a.data = binary.LittleEndian.AppendUint64(a.data, uint64(x))
+			a.data = le.AppendUint64(a.data, uint64(x))
 		}
 	case float64:
-		t, a.data = Float64(), binary.LittleEndian.AppendUint64(nil, math.Float64bits(v))
+		t, a.data = Float64(), le.AppendUint64(nil, math.Float64bits(v))
 	case []float64:
 		t, n = Float64(), len(v)
 		for _, x := range v {
-			a.data = binary.LittleEndian.AppendUint64(a.data, math.Float64bits(x))
+			a.data = le.AppendUint64(a.data, math.Float64bits(x))
 		}
 	case bool:
 		t, a.data = Bool(), []byte{boolByte(v)}
@@ -135,7 +134,7 @@ func (a *attrWriter) shape(t *Datatype, n int) (err error) {
 	return err
 }
 
-func (a *attrWriter) setStrings(o *object, v []string, dims []int64) error {
+func (a *attrWriter) setStrings(o *outObject, v []string, dims []int64) error {
 	for _, s := range v {
 		var err error
 		if a.data, err = o.w.heap.ref(a.data, []byte(s), len(s)); err != nil {
@@ -144,7 +143,7 @@ func (a *attrWriter) setStrings(o *object, v []string, dims []int64) error {
 	}
 	a.space = encodeSpace(dims, false)
 	var err error
-	a.typ, err = encodeType(VLenString(true))
+	a.typ, err = encodeType(VLenString())
 	return err
 }
 
@@ -172,17 +171,17 @@ func (a *attrWriter) encode() ([]byte, error) {
 		if r.to == nil || r.to.addr == 0 {
 			return nil, errs.New(errs.Unsupported, "attribute %s refers to an object that is not in the file", a.name)
 		}
-		binary.LittleEndian.PutUint64(a.data[r.at:], uint64(r.to.addr))
+		le.PutUint64(a.data[r.at:], uint64(r.to.addr))
 	}
 	b := make([]byte, 0, a.size())
 	b = append(b, 3, 0)
-	b = binary.LittleEndian.AppendUint16(b, uint16(len(a.name)+1))
-	b = binary.LittleEndian.AppendUint16(b, uint16(len(a.typ)))
-	b = binary.LittleEndian.AppendUint16(b, uint16(len(a.space)))
-	b = append(b, charset(a.name))
+	b = le.AppendUint16(b, uint16(len(a.name)+1))
+	b = le.AppendUint16(b, uint16(len(a.typ)))
+	b = le.AppendUint16(b, uint16(len(a.space)))
+	b = append(b, nameCharset(a.name))
 	b = append(append(b, a.name...), 0)
 	return append(append(append(b, a.typ...), a.space...), a.data...), nil
 }
 
-// charset tells names in UTF-8 (1) from other bytes, which are left as ASCII (0).
-func charset(name string) byte { return boolByte(utf8.ValidString(name)) }
+// nameCharset tells names in UTF-8 (1) from other bytes, which are left as ASCII (0).
+func nameCharset(name string) byte { return boolByte(utf8.ValidString(name)) }

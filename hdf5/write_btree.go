@@ -1,9 +1,5 @@
 package hdf5
 
-import (
-	"encoding/binary"
-)
-
 // chunkRef is a stored chunk: its place among all chunks in row-major order,
 // and where its bytes are.
 type chunkRef struct {
@@ -24,7 +20,7 @@ func (d *DatasetWriter) offset(b []byte, index, step int64) []byte {
 	}
 	at[0] = index
 	for i, x := range at {
-		b = binary.LittleEndian.AppendUint64(b, uint64((x+step)*d.chunk[i]))
+		b = le.AppendUint64(b, uint64((x+step)*d.chunk[i]))
 	}
 	return b
 }
@@ -51,15 +47,15 @@ func (d *DatasetWriter) writeIndex() (uint64, error) {
 			}
 			b := append(make([]byte, 0, nodeLen), "TREE\x01"...)
 			b = append(b, depth)
-			b = binary.LittleEndian.AppendUint16(b, uint16(len(part)))
-			b = binary.LittleEndian.AppendUint64(b, left)
+			b = le.AppendUint16(b, uint16(len(part)))
+			b = le.AppendUint64(b, left)
 			if i < count-1 {
 				right = uint64(base) + uint64((i+1)*nodeLen)
 			}
-			b = binary.LittleEndian.AppendUint64(b, right)
+			b = le.AppendUint64(b, right)
 			for _, c := range part {
 				b = d.chunkKey(b, c, 0)
-				b = binary.LittleEndian.AppendUint64(b, uint64(c.addr))
+				b = le.AppendUint64(b, uint64(c.addr))
 			}
 			if i < count-1 {
 				b = d.chunkKey(b, level[(i+1)*width], 0)
@@ -68,7 +64,7 @@ func (d *DatasetWriter) writeIndex() (uint64, error) {
 				b = d.chunkKey(b, chunkRef{index: last.index}, 1)
 			}
 			at := base + int64(i*nodeLen)
-			if err := d.w.space.write(at, fill(b, nodeLen)); err != nil {
+			if err := d.w.space.write(at, padTo(b, nodeLen)); err != nil {
 				return 0, err
 			}
 			up = append(up, chunkRef{index: part[0].index, addr: at, size: part[0].size, mask: part[0].mask})
@@ -82,7 +78,7 @@ func (d *DatasetWriter) writeIndex() (uint64, error) {
 
 // chunkKey appends a key: stored size, filters left out, offset.
 func (d *DatasetWriter) chunkKey(b []byte, c chunkRef, step int64) []byte {
-	b = binary.LittleEndian.AppendUint32(b, c.size)
-	b = binary.LittleEndian.AppendUint32(b, c.mask)
-	return binary.LittleEndian.AppendUint64(d.offset(b, c.index, step), 0)
+	b = le.AppendUint32(b, c.size)
+	b = le.AppendUint32(b, c.mask)
+	return le.AppendUint64(d.offset(b, c.index, step), 0)
 }

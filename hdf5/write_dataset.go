@@ -1,8 +1,6 @@
 package hdf5
 
 import (
-	"encoding/binary"
-
 	"github.com/gpusc/gpusc/internal/errs"
 	"github.com/gpusc/gpusc/memory"
 )
@@ -40,7 +38,7 @@ func AutoChunk(elem int, rest ...int64) []int64 {
 
 // DatasetWriter takes the rows of one dataset.
 type DatasetWriter struct {
-	object
+	outObject
 	typ      []byte
 	kind     *Datatype
 	space    []byte // the dataspace message where dims do not say it
@@ -65,7 +63,6 @@ type DatasetWriter struct {
 }
 
 const (
-	maxRank       = 32
 	maxChunkBytes = 1 << 30
 	maxDataset    = int64(1) << 60
 )
@@ -81,7 +78,7 @@ func (g *GroupWriter) Dataset(name string, s Spec) (*DatasetWriter, error) {
 	if err := g.vacant(name); err != nil {
 		return nil, err
 	}
-	d := &DatasetWriter{object: object{w: g.w, path: join(g.path, name)}, kind: s.Type}
+	d := &DatasetWriter{outObject: outObject{w: g.w, path: childPath(g.path, name)}, kind: s.Type}
 	if err := d.shape(s); err != nil {
 		return nil, errs.InFile(err, g.w.path)
 	}
@@ -223,7 +220,7 @@ func (w *Writer) forget(d *DatasetWriter) {
 func (d *DatasetWriter) Path() string { return d.path }
 
 // Ref returns a reference to the dataset, for SetAttr.
-func (d *DatasetWriter) Ref() Ref { return Ref{&d.object} }
+func (d *DatasetWriter) Ref() Ref { return Ref{&d.outObject} }
 
 // Rows returns the number of rows appended so far.
 func (d *DatasetWriter) Rows() int64 { return d.rows }
@@ -295,14 +292,14 @@ func (d *DatasetWriter) messages() []byte {
 		if d.data != 0 {
 			at = uint64(d.data)
 		}
-		l := binary.LittleEndian.AppendUint64([]byte{3, 1}, at)
-		return appendMessage(m, msgLayout, 0, binary.LittleEndian.AppendUint64(l, uint64(d.bytes)))
+		l := le.AppendUint64([]byte{3, 1}, at)
+		return appendMessage(m, msgLayout, 0, le.AppendUint64(l, uint64(d.bytes)))
 	}
-	l := binary.LittleEndian.AppendUint64([]byte{3, 2, byte(len(d.dims) + 1)}, d.index)
+	l := le.AppendUint64([]byte{3, 2, byte(len(d.dims) + 1)}, d.index)
 	for _, c := range d.chunk {
-		l = binary.LittleEndian.AppendUint32(l, uint32(c))
+		l = le.AppendUint32(l, uint32(c))
 	}
-	m = appendMessage(m, msgLayout, 0, binary.LittleEndian.AppendUint32(l, uint32(d.kind.Size)))
+	m = appendMessage(m, msgLayout, 0, le.AppendUint32(l, uint32(d.kind.Size)))
 	if len(d.filters) > 0 {
 		m = appendMessage(m, msgFilters, 1, encodeFilters(d.filters))
 	}
@@ -313,19 +310,19 @@ func (d *DatasetWriter) messages() []byte {
 func encodeFilters(fs []Filter) []byte {
 	b := []byte{2, byte(len(fs))}
 	for _, f := range fs {
-		b = binary.LittleEndian.AppendUint16(b, f.ID)
+		b = le.AppendUint16(b, f.ID)
 		name := ""
 		if f.ID >= 256 {
 			if name = f.Name; name != "" {
 				name += "\x00"
 			}
-			b = binary.LittleEndian.AppendUint16(b, uint16(len(name)))
+			b = le.AppendUint16(b, uint16(len(name)))
 		}
-		b = binary.LittleEndian.AppendUint16(b, uint16(boolByte(f.Optional)))
-		b = binary.LittleEndian.AppendUint16(b, uint16(len(f.Params)))
+		b = le.AppendUint16(b, uint16(boolByte(f.Optional)))
+		b = le.AppendUint16(b, uint16(len(f.Params)))
 		b = append(b, name...)
 		for _, p := range f.Params {
-			b = binary.LittleEndian.AppendUint32(b, p)
+			b = le.AppendUint32(b, p)
 		}
 	}
 	return b

@@ -1,7 +1,6 @@
 package hdf5
 
 import (
-	"encoding/binary"
 	"sort"
 
 	"github.com/gpusc/gpusc/internal/errs"
@@ -28,7 +27,7 @@ const (
 	heapIDLen       = 8
 )
 
-func (o *object) attrsAreDense() bool {
+func (o *outObject) attrsAreDense() bool {
 	total := 0
 	for _, a := range o.attrs {
 		n := a.size()
@@ -59,7 +58,7 @@ func denseParts(n int) denseLayout {
 	return d
 }
 
-func (o *object) denseSize() (int, error) {
+func (o *outObject) denseSize() (int, error) {
 	if len(o.attrs) > maxDenseAttrs {
 		return 0, o.fault(errs.Limit, "%d attributes are more than can be written to one object", len(o.attrs))
 	}
@@ -72,7 +71,7 @@ func (o *object) denseSize() (int, error) {
 
 // attrInfo writes dense storage, if there is any, and gives the body of the
 // message that leads to it.
-func (o *object) attrInfo() ([]byte, error) {
+func (o *outObject) attrInfo() ([]byte, error) {
 	heap, names := undefAddr, undefAddr
 	if o.dense != 0 {
 		b, err := o.denseStorage()
@@ -85,11 +84,11 @@ func (o *object) attrInfo() ([]byte, error) {
 		heap = uint64(o.dense)
 		names = heap + uint64(denseParts(len(o.attrs)).nameTree)
 	}
-	b := binary.LittleEndian.AppendUint64([]byte{0, 0}, heap)
-	return binary.LittleEndian.AppendUint64(b, names), nil
+	b := le.AppendUint64([]byte{0, 0}, heap)
+	return le.AppendUint64(b, names), nil
 }
 
-func (o *object) denseStorage() ([]byte, error) {
+func (o *outObject) denseStorage() ([]byte, error) {
 	size, err := o.denseSize()
 	if err != nil {
 		return nil, err
@@ -107,9 +106,9 @@ func (o *object) denseStorage() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		huge = binary.LittleEndian.AppendUint64(huge, base+uint64(len(out)))
-		huge = binary.LittleEndian.AppendUint64(huge, uint64(len(b)))
-		huge = binary.LittleEndian.AppendUint64(huge, uint64(i+1))
+		huge = le.AppendUint64(huge, base+uint64(len(out)))
+		huge = le.AppendUint64(huge, uint64(len(b)))
+		huge = le.AppendUint64(huge, uint64(i+1))
 		total += uint64(len(b))
 		out = append(out, b...)
 		out = append(out, make([]byte, -len(b)&7)...)
@@ -124,10 +123,10 @@ func (o *object) denseStorage() ([]byte, error) {
 	var names []byte
 	for _, i := range order {
 		names = append(names, 0x10) // a huge object, found by number
-		names = append(names, binary.LittleEndian.AppendUint64(nil, uint64(i+1))[:heapIDLen-1]...)
+		names = append(names, le.AppendUint64(nil, uint64(i+1))[:heapIDLen-1]...)
 		names = append(names, 0)
-		names = binary.LittleEndian.AppendUint32(names, uint32(i))
-		names = binary.LittleEndian.AppendUint32(names, lookup3([]byte(o.attrs[i].name)))
+		names = le.AppendUint32(names, uint32(i))
+		names = le.AppendUint32(names, lookup3([]byte(o.attrs[i].name)))
 	}
 	copy(out[parts.heap:], fractalHeap(n, total, base+uint64(parts.hugeTree)))
 	copy(out[parts.hugeTree:], btree2(1, hugeRecord, parts.hugeNode, n, base+uint64(parts.hugeLeaf)))
@@ -141,50 +140,50 @@ const fractalHeapLen = 146
 
 // fractalHeap gives the header of a heap that holds n huge objects and no others.
 func fractalHeap(n int, total, hugeTree uint64) []byte {
-	u64 := binary.LittleEndian.AppendUint64
-	u32 := binary.LittleEndian.AppendUint32
-	u16 := binary.LittleEndian.AppendUint16
+	u64 := le.AppendUint64
+	u32 := le.AppendUint32
+	u16 := le.AppendUint16
 	b := append(make([]byte, 0, fractalHeapLen), "FRHP\x00"...)
 	b = u16(b, heapIDLen)
-	b = u16(b, 0)           // no filters
-	b = append(b, 2)        // blocks are checksummed
-	b = u32(b, 4096)        // largest managed object
-	b = u64(b, uint64(n))   // number of the last huge object
-	b = u64(b, hugeTree)    //
-	b = u64(b, 0)           // free space in managed blocks
-	b = u64(b, undefAddr)   // its manager
-	b = u64(b, 0)           // managed space
-	b = u64(b, 0)           // of it allocated
-	b = u64(b, 0)           // where the next block goes
-	b = u64(b, 0)           // managed objects
-	b = u64(b, total)       // bytes of huge objects
-	b = u64(b, uint64(n))   // huge objects
-	b = u64(b, 0)           // bytes of tiny objects
-	b = u64(b, 0)           // tiny objects
-	b = u16(b, 4)           // blocks in a row
-	b = u64(b, 1024)        // first block
-	b = u64(b, 64<<10)      // largest direct block
-	b = u16(b, 40)          // bits of a heap offset
-	b = u16(b, 1)           // rows of the first root
-	b = u64(b, undefAddr)   // the root
-	b = u16(b, 0)           // its rows
+	b = u16(b, 0)         // no filters
+	b = append(b, 2)      // blocks are checksummed
+	b = u32(b, 4096)      // largest managed object
+	b = u64(b, uint64(n)) // number of the last huge object
+	b = u64(b, hugeTree)  //
+	b = u64(b, 0)         // free space in managed blocks
+	b = u64(b, undefAddr) // its manager
+	b = u64(b, 0)         // managed space
+	b = u64(b, 0)         // of it allocated
+	b = u64(b, 0)         // where the next block goes
+	b = u64(b, 0)         // managed objects
+	b = u64(b, total)     // bytes of huge objects
+	b = u64(b, uint64(n)) // huge objects
+	b = u64(b, 0)         // bytes of tiny objects
+	b = u64(b, 0)         // tiny objects
+	b = u16(b, 4)         // blocks in a row
+	b = u64(b, 1024)      // first block
+	b = u64(b, 64<<10)    // largest direct block
+	b = u16(b, 40)        // bits of a heap offset
+	b = u16(b, 1)         // rows of the first root
+	b = u64(b, undefAddr) // the root
+	b = u16(b, 0)         // its rows
 	return u32(b, lookup3(b))
 }
 
 // btree2 gives the header of a version 2 B-tree with a single leaf.
 func btree2(kind byte, record, nodeSize, n int, leaf uint64) []byte {
 	b := append([]byte("BTHD\x00"), kind)
-	b = binary.LittleEndian.AppendUint32(b, uint32(nodeSize))
-	b = binary.LittleEndian.AppendUint16(b, uint16(record))
-	b = binary.LittleEndian.AppendUint16(b, 0) // depth
-	b = append(b, 100, 40)                     // when to split and merge, in percent
-	b = binary.LittleEndian.AppendUint64(b, leaf)
-	b = binary.LittleEndian.AppendUint16(b, uint16(n))
-	b = binary.LittleEndian.AppendUint64(b, uint64(n))
-	return binary.LittleEndian.AppendUint32(b, lookup3(b))
+	b = le.AppendUint32(b, uint32(nodeSize))
+	b = le.AppendUint16(b, uint16(record))
+	b = le.AppendUint16(b, 0) // depth
+	b = append(b, 100, 40)    // when to split and merge, in percent
+	b = le.AppendUint64(b, leaf)
+	b = le.AppendUint16(b, uint16(n))
+	b = le.AppendUint64(b, uint64(n))
+	return le.AppendUint32(b, lookup3(b))
 }
 
 func btree2Leaf(kind byte, records []byte) []byte {
 	b := append(append([]byte("BTLF\x00"), kind), records...)
-	return binary.LittleEndian.AppendUint32(b, lookup3(b))
+	return le.AppendUint32(b, lookup3(b))
 }

@@ -33,19 +33,11 @@ const (
 	DefaultZstdLevel = 3
 )
 
-// Registered filter numbers.
-const (
-	filterDeflate = 1
-	filterShuffle = 2
-	filterLZF     = 32000
-	filterZstd    = 32015
-)
-
 // filters lists what the chunks of elements of elem bytes pass through.
 func (c Compression) filters(elem, chunkBytes int) ([]Filter, error) {
 	var fs []Filter
 	if c.Shuffle && elem > 1 {
-		fs = append(fs, Filter{ID: filterShuffle, Optional: true, Params: []uint32{uint32(elem)}})
+		fs = append(fs, Filter{ID: FilterShuffle, Optional: true, Params: []uint32{uint32(elem)}})
 	}
 	level := func(def, top int) (uint32, error) {
 		if c.Level < 0 || c.Level > top {
@@ -63,17 +55,17 @@ func (c Compression) filters(elem, chunkBytes int) ([]Filter, error) {
 		if err != nil {
 			return nil, err
 		}
-		fs = append(fs, Filter{ID: filterDeflate, Optional: true, Params: []uint32{l}})
+		fs = append(fs, Filter{ID: FilterDeflate, Optional: true, Params: []uint32{l}})
 	case LZF:
 		// The parameters h5py gives: its filter's version, that of the LZF
 		// library, and the size of a chunk.
-		fs = append(fs, Filter{ID: filterLZF, Optional: true, Name: "lzf", Params: []uint32{4, 0x0105, uint32(chunkBytes)}})
+		fs = append(fs, Filter{ID: FilterLZF, Optional: true, Name: "lzf", Params: []uint32{4, 0x0105, uint32(chunkBytes)}})
 	case Zstd:
 		l, err := level(DefaultZstdLevel, 22)
 		if err != nil {
 			return nil, err
 		}
-		fs = append(fs, Filter{ID: filterZstd, Optional: true, Name: "zstd", Params: []uint32{l}})
+		fs = append(fs, Filter{ID: FilterZstd, Optional: true, Name: "zstd", Params: []uint32{l}})
 	default:
 		return nil, errs.New(errs.Usage, "no compression number %d", c.Kind)
 	}
@@ -94,16 +86,16 @@ func (e *encoder) encode(j *job) {
 		var next []byte
 		var err error
 		switch f.ID {
-		case filterShuffle:
-			e.tmp = grow(e.tmp, len(cur))
+		case FilterShuffle:
+			e.tmp = growBytes(e.tmp, len(cur))
 			shuffleBytes(e.tmp, cur, int(f.Params[0]))
 			cur = e.tmp
 			continue
-		case filterDeflate:
+		case FilterDeflate:
 			next, err = e.zlib(j.out[:0], cur, int(f.Params[0]))
-		case filterLZF:
-			next = lzfEncode(grow(j.out, len(cur)), cur)
-		case filterZstd:
+		case FilterLZF:
+			next = lzfEncode(growBytes(j.out, len(cur)), cur)
+		case FilterZstd:
 			next, err = zstdEncode(j.out[:0], cur, int(f.Params[0]))
 		default:
 			err = errs.New(errs.Unsupported, "cannot compress with filter %d", f.ID)
@@ -141,8 +133,8 @@ func (e *encoder) zlib(dst, src []byte, level int) ([]byte, error) {
 	return d.Zlib(dst, src)
 }
 
-// grow returns b with length n, in a new place if it is too small.
-func grow(b []byte, n int) []byte {
+// growBytes returns b with length n, in a new place if it is too small.
+func growBytes(b []byte, n int) []byte {
 	if cap(b) < n {
 		return make([]byte, n)
 	}

@@ -1,7 +1,6 @@
 package hdf5
 
 import (
-	"encoding/binary"
 	"sort"
 	"strings"
 
@@ -10,7 +9,7 @@ import (
 
 // GroupWriter is a group of the file under construction.
 type GroupWriter struct {
-	object
+	outObject
 	parent *GroupWriter
 	kids   map[string]*child
 	dirty  bool   // must be written: new, or changed
@@ -29,14 +28,14 @@ type child struct {
 }
 
 func newGroupWriter(w *Writer, path string) *GroupWriter {
-	return &GroupWriter{object: object{w: w, path: path}, kids: map[string]*child{}, dirty: true}
+	return &GroupWriter{outObject: outObject{w: w, path: path}, kids: map[string]*child{}, dirty: true}
 }
 
 // Path returns the path of the group within the file, "/" for the root.
 func (g *GroupWriter) Path() string { return g.path }
 
 // Ref returns a reference to the group, for SetAttr.
-func (g *GroupWriter) Ref() Ref { return Ref{&g.object} }
+func (g *GroupWriter) Ref() Ref { return Ref{&g.outObject} }
 
 // touch marks the group and those above it as changed.
 func (g *GroupWriter) touch() {
@@ -76,7 +75,7 @@ func (g *GroupWriter) Group(name string) (*GroupWriter, error) {
 	if err := g.vacant(name); err != nil {
 		return nil, err
 	}
-	k := newGroupWriter(g.w, join(g.path, name))
+	k := newGroupWriter(g.w, childPath(g.path, name))
 	k.parent = g
 	g.touch()
 	g.kids[name] = &child{group: k}
@@ -122,7 +121,7 @@ func (g *GroupWriter) vacant(name string) error {
 	return nil
 }
 
-func join(path, name string) string {
+func childPath(path, name string) string {
 	if path == "/" {
 		return "/" + name
 	}
@@ -130,7 +129,7 @@ func join(path, name string) string {
 }
 
 // collect lists what must be written, children first.
-func (g *GroupWriter) collect(nodes *[]node) {
+func (g *GroupWriter) collect(nodes *[]outNode) {
 	if !g.dirty {
 		return
 	}
@@ -183,8 +182,8 @@ func (g *GroupWriter) emit() error {
 		if err := g.table.write(g); err != nil {
 			return err
 		}
-		b := binary.LittleEndian.AppendUint64(nil, uint64(g.table.tree))
-		m = appendMessage(m, msgSymTable, 0, binary.LittleEndian.AppendUint64(b, uint64(g.table.heap)))
+		b := le.AppendUint64(nil, uint64(g.table.tree))
+		m = appendMessage(m, msgSymTable, 0, le.AppendUint64(b, uint64(g.table.heap)))
 		return g.writeHeader(m)
 	}
 	m = append(m, groupMessages()...)
@@ -196,8 +195,8 @@ func (g *GroupWriter) emit() error {
 
 // groupMessages are those of every group with links in its header.
 func groupMessages() []byte {
-	info := binary.LittleEndian.AppendUint64([]byte{0, 0}, undefAddr)
-	m := appendMessage(nil, msgLinkInfo, 0, binary.LittleEndian.AppendUint64(info, undefAddr))
+	info := le.AppendUint64([]byte{0, 0}, undefAddr)
+	m := appendMessage(nil, msgLinkInfo, 0, le.AppendUint64(info, undefAddr))
 	return appendMessage(m, msgGroupInfo, 0, []byte{0, 0})
 }
 
@@ -215,12 +214,12 @@ func encodeLink(name string, c *child) []byte {
 	if c.soft != "" {
 		b = []byte{1, wideName | hasCharset | hasType, 1}
 	}
-	b = append(b, charset(name))
-	b = binary.LittleEndian.AppendUint16(b, uint16(len(name)))
+	b = append(b, nameCharset(name))
+	b = le.AppendUint16(b, uint16(len(name)))
 	b = append(b, name...)
 	if c.soft != "" {
-		b = binary.LittleEndian.AppendUint16(b, uint16(len(c.soft)))
+		b = le.AppendUint16(b, uint16(len(c.soft)))
 		return append(b, c.soft...)
 	}
-	return binary.LittleEndian.AppendUint64(b, uint64(c.address()))
+	return le.AppendUint64(b, uint64(c.address()))
 }

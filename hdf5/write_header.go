@@ -1,8 +1,6 @@
 package hdf5
 
 import (
-	"encoding/binary"
-
 	"github.com/gpusc/gpusc/internal/errs"
 )
 
@@ -26,15 +24,15 @@ const (
 	maxMessage = 1<<16 - 1
 )
 
-// node is an object of the file under construction, or a copied-on-write one.
+// outNode is an object of the file under construction, or a copied-on-write one.
 // Headers are planned first, which fixes their addresses, then emitted.
-type node interface {
+type outNode interface {
 	plan() error
 	emit() error
 }
 
-// object is what groups and datasets have in common.
-type object struct {
+// outObject is what groups and datasets have in common.
+type outObject struct {
 	w     *Writer
 	path  string
 	attrs []*attrWriter
@@ -43,12 +41,12 @@ type object struct {
 	dense int64 // address of dense attribute storage, 0 for none
 }
 
-func (o *object) fault(kind error, format string, a ...any) *errs.E {
+func (o *outObject) fault(kind error, format string, a ...any) *errs.E {
 	return errs.At(kind, o.w.path, o.path, format, a...)
 }
 
 // place plans a header whose messages, without attributes, take the given bytes.
-func (o *object) place(messages int) error {
+func (o *outObject) place(messages int) error {
 	n := messages
 	if o.attrsAreDense() {
 		size, err := o.denseSize()
@@ -72,7 +70,7 @@ func (o *object) place(messages int) error {
 const headerPrefix = 10
 
 // writeHeader emits the header with the messages given and the attributes.
-func (o *object) writeHeader(messages []byte) error {
+func (o *outObject) writeHeader(messages []byte) error {
 	m := messages
 	if len(o.attrs) > 0 {
 		info, err := o.attrInfo()
@@ -93,9 +91,9 @@ func (o *object) writeHeader(messages []byte) error {
 	// Version 2, a 4-byte size of the one block of messages, no times: the
 	// bytes must follow from the data alone.
 	h := append(make([]byte, 0, o.size), "OHDR\x02\x02"...)
-	h = binary.LittleEndian.AppendUint32(h, uint32(len(m)))
+	h = le.AppendUint32(h, uint32(len(m)))
 	h = append(h, m...)
-	h = binary.LittleEndian.AppendUint32(h, lookup3(h))
+	h = le.AppendUint32(h, lookup3(h))
 	if len(h) != o.size {
 		return o.fault(errs.Usage, "the object changed while it was written")
 	}
@@ -112,9 +110,9 @@ func appendMessage(m []byte, kind, flags byte, body []byte) []byte {
 // superblock2 gives a version 2 superblock, with its checksum.
 func superblock2(end, root int64) []byte {
 	s := append([]byte("\x89HDF\r\n\x1a\n"), 2, 8, 8, 0)
-	s = binary.LittleEndian.AppendUint64(s, 0)
-	s = binary.LittleEndian.AppendUint64(s, undefAddr)
-	s = binary.LittleEndian.AppendUint64(s, uint64(end))
-	s = binary.LittleEndian.AppendUint64(s, uint64(root))
-	return binary.LittleEndian.AppendUint32(s, lookup3(s))
+	s = le.AppendUint64(s, 0)
+	s = le.AppendUint64(s, undefAddr)
+	s = le.AppendUint64(s, uint64(end))
+	s = le.AppendUint64(s, uint64(root))
+	return le.AppendUint32(s, lookup3(s))
 }

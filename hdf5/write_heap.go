@@ -1,8 +1,6 @@
 package hdf5
 
 import (
-	"encoding/binary"
-
 	"github.com/gpusc/gpusc/internal/errs"
 )
 
@@ -42,9 +40,9 @@ func (h *globalHeap) ref(dst, data []byte, elements int) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(elements))
-	dst = binary.LittleEndian.AppendUint64(dst, uint64(at))
-	return binary.LittleEndian.AppendUint32(dst, uint32(index)), nil
+	dst = le.AppendUint32(dst, uint32(elements))
+	dst = le.AppendUint64(dst, uint64(at))
+	return le.AppendUint32(dst, uint32(index)), nil
 }
 
 // object stores data and returns its collection and index.
@@ -62,9 +60,9 @@ func (h *globalHeap) object(data []byte) (at int64, index int, err error) {
 	}
 	h.last++
 	var head [heapHeader]byte
-	binary.LittleEndian.PutUint16(head[0:], uint16(h.last))
-	binary.LittleEndian.PutUint16(head[2:], 1)
-	binary.LittleEndian.PutUint64(head[8:], uint64(len(data)))
+	le.PutUint16(head[0:], uint16(h.last))
+	le.PutUint16(head[2:], 1)
+	le.PutUint64(head[8:], uint64(len(data)))
 	h.buf = append(append(h.buf, head[:]...), data...)
 	h.buf = append(h.buf, make([]byte, need-heapHeader-len(data))...)
 	return h.at, h.last, nil
@@ -82,7 +80,7 @@ func (h *globalHeap) begin(need int) error {
 	h.at = h.w.space.alloc(int64(h.size))
 	h.last = 0
 	h.buf = append(make([]byte, 0, h.size), "GCOL\x01\x00\x00\x00"...)
-	h.buf = binary.LittleEndian.AppendUint64(h.buf, uint64(h.size))
+	h.buf = le.AppendUint64(h.buf, uint64(h.size))
 	return nil
 }
 
@@ -95,7 +93,7 @@ func (h *globalHeap) flush() error {
 	rest := h.size - len(h.buf)
 	h.buf = append(h.buf, make([]byte, rest)...)
 	if rest >= heapHeader {
-		binary.LittleEndian.PutUint64(h.buf[h.size-rest+8:], uint64(rest))
+		le.PutUint64(h.buf[h.size-rest+8:], uint64(rest))
 	}
 	err := h.w.space.write(h.at, h.buf)
 	h.buf = nil

@@ -160,7 +160,7 @@ func (d *DatasetWriter) appendString(b []byte, s string) ([]byte, error) {
 		if len(s) > d.kind.Size {
 			return b, d.fault(errs.Data, "%q is longer than %d bytes", s, d.kind.Size)
 		}
-		return fill(append(b, s...), len(b)+d.kind.Size), nil
+		return padTo(append(b, s...), len(b)+d.kind.Size), nil
 	}
 	return b, d.fault(errs.Usage, "the dataset does not hold strings")
 }
@@ -174,7 +174,7 @@ func (g *GroupWriter) Scalar(name string, v any) (*DatasetWriter, error) {
 	}
 	var a attrWriter
 	a.name = name
-	if err := a.set(&d.object, v); err != nil {
+	if err := a.set(&d.outObject, v); err != nil {
 		return nil, err
 	}
 	d.typ, d.space, d.late = a.typ, a.space, a.refs
@@ -218,5 +218,5 @@ func (g *GroupWriter) small(name string) (*DatasetWriter, error) {
 	if err := g.vacant(name); err != nil {
 		return nil, err
 	}
-	return &DatasetWriter{object: object{w: g.w, path: join(g.path, name)}, index: undefAddr, closed: true}, nil
+	return &DatasetWriter{outObject: outObject{w: g.w, path: childPath(g.path, name)}, index: undefAddr, closed: true}, nil
 }

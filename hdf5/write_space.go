@@ -1,8 +1,8 @@
 package hdf5
 
-// space hands out addresses from the end of the file on and gathers small
+// outSpace hands out addresses from the end of the file on and gathers small
 // writes into large ones.
-type space struct {
+type outSpace struct {
 	st      storage
 	pos     int64  // next free address
 	buf     []byte // bytes placed at flushed, not yet written
@@ -15,21 +15,21 @@ const (
 )
 
 // alloc sets n bytes aside and returns their address, a multiple of 8.
-func (s *space) alloc(n int64) int64 {
+func (s *outSpace) alloc(n int64) int64 {
 	at := (s.pos + spaceAlign - 1) &^ (spaceAlign - 1)
 	s.pos = at + n
 	return at
 }
 
 // put places b at the end of the file.
-func (s *space) put(b []byte) (int64, error) {
+func (s *outSpace) put(b []byte) (int64, error) {
 	at := s.alloc(int64(len(b)))
 	return at, s.write(at, b)
 }
 
 // write stores b at an address that alloc gave. Bytes that follow the buffer
 // closely join it; the gap that alignment leaves is filled with zeros.
-func (s *space) write(at int64, b []byte) error {
+func (s *outSpace) write(at int64, b []byte) error {
 	end := s.flushed + int64(len(s.buf))
 	gap := at - end
 	if gap < 0 || gap >= spaceAlign || len(s.buf)+len(b) > spaceBuffer {
@@ -47,7 +47,7 @@ func (s *space) write(at int64, b []byte) error {
 }
 
 // flush writes the buffer out.
-func (s *space) flush() error {
+func (s *outSpace) flush() error {
 	if len(s.buf) == 0 {
 		return nil
 	}

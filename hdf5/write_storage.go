@@ -74,8 +74,8 @@ func (osSystem) syncDir(path string) error {
 	return errors.Join(err, d.Close())
 }
 
-// target is a new file on its way to its place.
-type target struct {
+// newFile is a new file on its way to its place.
+type newFile struct {
 	sys     system
 	path    string // where it goes, symbolic links resolved
 	temp    string
@@ -83,8 +83,8 @@ type target struct {
 	file    storage
 }
 
-// newTarget checks that path can be written and opens its temporary sibling.
-func newTarget(sys system, path string, replace bool) (*target, error) {
+// startFile checks that path can be written and opens its temporary sibling.
+func startFile(sys system, path string, replace bool) (*newFile, error) {
 	final := path
 	if st, err := os.Lstat(path); err == nil && st.Mode()&fs.ModeSymlink != 0 {
 		if p, err := filepath.EvalSymlinks(path); err == nil {
@@ -99,7 +99,7 @@ func newTarget(sys system, path string, replace bool) (*target, error) {
 	case err == nil && !st.Mode().IsRegular():
 		return nil, errs.At(errs.Usage, path, "", "is not a regular file").Do("write to a regular file")
 	}
-	t := &target{sys: sys, path: final, replace: replace}
+	t := &newFile{sys: sys, path: final, replace: replace}
 	dir, base := filepath.Split(final)
 	var err error
 	for range 100 {
@@ -115,7 +115,7 @@ func newTarget(sys system, path string, replace bool) (*target, error) {
 }
 
 // commit writes the superblock, makes the file durable and gives it its name.
-func (t *target) commit(w *Writer, end int64) error {
+func (t *newFile) commit(w *Writer, end int64) error {
 	if _, err := t.file.WriteAt(superblock2(end, w.root.addr), 0); err != nil {
 		return ioError(w.path, "cannot write", err)
 	}
@@ -145,7 +145,7 @@ func (t *target) commit(w *Writer, end int64) error {
 }
 
 // undo removes the temporary file.
-func (t *target) undo(w *Writer) error {
+func (t *newFile) undo(w *Writer) error {
 	var err error
 	if t.file != nil {
 		err = t.file.Close()

@@ -1,9 +1,5 @@
 package hdf5
 
-import (
-	"encoding/binary"
-)
-
 // symTable is the place of a symbol table: a local heap with the names, nodes
 // of entries sorted by name, and a version 1 B-tree over the nodes. Every
 // reader of HDF5 knows it and finds a name in logarithmic time.
@@ -63,7 +59,7 @@ func groupTreeLen(k treeShape) int { return 24 + 2*k.groupK*16 + 8 }
 
 // write stores the planned table.
 func (t *symTable) write(g *GroupWriter) error {
-	u64 := binary.LittleEndian.AppendUint64
+	u64 := le.AppendUint64
 	h := append([]byte("HEAP"), 0, 0, 0, 0)
 	h = u64(h, uint64(len(t.heapData)))
 	h = u64(h, 1) // no free blocks
@@ -93,7 +89,7 @@ func (t *symTable) write(g *GroupWriter) error {
 			for c := first; c < min(first+2*k.groupK, count); c++ {
 				b = u64(u64(b, uint64(below)+uint64(c*belowLen)), last(c))
 			}
-			if err := g.w.space.write(l.at+int64(i*groupTreeLen(k)), fill(b, groupTreeLen(k))); err != nil {
+			if err := g.w.space.write(l.at+int64(i*groupTreeLen(k)), padTo(b, groupTreeLen(k))); err != nil {
 				return err
 			}
 		}
@@ -109,22 +105,22 @@ func (t *symTable) leaf(g *GroupWriter, i int) []byte {
 	lo := i * 2 * k.leafK
 	hi := min(lo+2*k.leafK, len(g.sorted))
 	b := append([]byte("SNOD"), 1, 0)
-	b = binary.LittleEndian.AppendUint16(b, uint16(hi-lo))
+	b = le.AppendUint16(b, uint16(hi-lo))
 	for j := lo; j < hi; j++ {
 		c := g.kids[g.sorted[j]]
-		b = binary.LittleEndian.AppendUint64(b, t.names[j])
+		b = le.AppendUint64(b, t.names[j])
 		var scratch [16]byte
 		addr, cache := uint64(c.address()), uint32(0)
 		if c.soft != "" {
 			addr, cache = undefAddr, 2
-			binary.LittleEndian.PutUint32(scratch[:], uint32(t.softs[j]))
+			le.PutUint32(scratch[:], uint32(t.softs[j]))
 		}
-		b = binary.LittleEndian.AppendUint64(b, addr)
-		b = binary.LittleEndian.AppendUint32(b, cache)
+		b = le.AppendUint64(b, addr)
+		b = le.AppendUint32(b, cache)
 		b = append(b, 0, 0, 0, 0)
 		b = append(b, scratch[:]...)
 	}
-	return fill(b, tableNodeLen(k))
+	return padTo(b, tableNodeLen(k))
 }
 
 // treeNode begins node i of a group tree's level, up to the first key.
@@ -138,10 +134,10 @@ func treeNode(level, i int, l tableLevel, nodeLen, entries int) []byte {
 	}
 	b := append(make([]byte, 0, nodeLen), "TREE\x00"...)
 	b = append(b, byte(level))
-	b = binary.LittleEndian.AppendUint16(b, uint16(entries))
-	b = binary.LittleEndian.AppendUint64(b, left)
-	return binary.LittleEndian.AppendUint64(b, right)
+	b = le.AppendUint16(b, uint16(entries))
+	b = le.AppendUint64(b, left)
+	return le.AppendUint64(b, right)
 }
 
-// fill lengthens b to n bytes with zeros.
-func fill(b []byte, n int) []byte { return append(b, make([]byte, n-len(b))...) }
+// padTo lengthens b to n bytes with zeros.
+func padTo(b []byte, n int) []byte { return append(b, make([]byte, n-len(b))...) }
