@@ -15,7 +15,6 @@ type Ref struct{ to *outObject }
 // attrWriter is an attribute on its way into a file.
 type attrWriter struct {
 	name  string
-	raw   []byte // the whole message as found in the edited file; the rest is unused
 	typ   []byte
 	space []byte
 	data  []byte
@@ -102,11 +101,11 @@ func (a *attrWriter) set(o *outObject, v any) error {
 		}
 	case Ref:
 		t = ObjectRef()
-		a.addRef(v)
+		a.addRef(o, v)
 	case []Ref:
 		t, n = ObjectRef(), len(v)
 		for _, x := range v {
-			a.addRef(x)
+			a.addRef(o, x)
 		}
 	default:
 		return o.fault(errs.Usage, "attribute %s cannot hold a %T", a.name, v)
@@ -119,8 +118,8 @@ func (a *attrWriter) set(o *outObject, v any) error {
 	return a.shape(t, n)
 }
 
-func (a *attrWriter) addRef(r Ref) {
-	a.refs = append(a.refs, refAt{at: len(a.data), to: r.to})
+func (a *attrWriter) addRef(o *outObject, r Ref) {
+	a.refs = append(a.refs, refAt{at: len(a.data), to: r.to, what: "attribute " + a.name + " of " + o.path})
 	a.data = append(a.data, make([]byte, 8)...)
 }
 
@@ -156,22 +155,13 @@ func boolByte(b bool) byte {
 
 // size returns the length of the message body.
 func (a *attrWriter) size() int {
-	if a.raw != nil {
-		return len(a.raw)
-	}
 	return 9 + len(a.name) + 1 + len(a.typ) + len(a.space) + len(a.data)
 }
 
 // encode gives the body of the attribute message, references filled in.
-func (a *attrWriter) encode() ([]byte, error) {
-	if a.raw != nil {
-		return a.raw, nil
-	}
-	for _, r := range a.refs {
-		if r.to == nil || r.to.addr == 0 {
-			return nil, errs.New(errs.Unsupported, "attribute %s refers to an object that is not in the file", a.name)
-		}
-		le.PutUint64(a.data[r.at:], uint64(r.to.addr))
+func (a *attrWriter) encode(w *Writer) ([]byte, error) {
+	if err := fillRefs(w, a.data, a.refs); err != nil {
+		return nil, err
 	}
 	b := make([]byte, 0, a.size())
 	b = append(b, 3, 0)

@@ -29,7 +29,7 @@ func (d *DatasetWriter) offset(b []byte, index, step int64) []byte {
 // row-major order, and returns the address of its root.
 func (d *DatasetWriter) writeIndex() (uint64, error) {
 	if len(d.chunks) == 0 {
-		return undefAddr, nil
+		return undef, nil
 	}
 	width := 2 * d.w.trees.chunkK
 	keyLen := 8 + 8*(len(d.dims)+1)
@@ -41,7 +41,7 @@ func (d *DatasetWriter) writeIndex() (uint64, error) {
 		up := make([]chunkRef, 0, count)
 		for i := range count {
 			part := level[i*width : min((i+1)*width, len(level))]
-			left, right := undefAddr, undefAddr
+			left, right := undef, undef
 			if i > 0 {
 				left = uint64(base) + uint64((i-1)*nodeLen)
 			}

@@ -59,6 +59,7 @@ type DatasetWriter struct {
 	late     []refAt // references in lateData, known at the end
 	lateData []byte
 	closed   bool
+	listed   bool // GroupWriter.collect has been here
 	res      *memory.Reservation
 }
 
@@ -170,7 +171,7 @@ func (d *DatasetWriter) chunkBytes() int64 {
 // begin sets space or buffers aside.
 func (d *DatasetWriter) begin() error {
 	w := d.w
-	d.index = undefAddr
+	d.index = undef
 	if d.chunk == nil {
 		d.bytes = d.rowBytes
 		if len(d.dims) > 0 {
@@ -277,8 +278,8 @@ func (d *DatasetWriter) messages() []byte {
 	if space == nil {
 		space = encodeSpace(d.dims, d.grows)
 	}
-	m := appendMessage(nil, msgSpace, 0, space)
-	m = appendMessage(m, msgType, 1, d.typ)
+	m := appendMessage(nil, msgDataspace, 0, space)
+	m = appendMessage(m, msgDatatype, 1, d.typ)
 	fillMsg := d.fillMsg
 	if fillMsg == nil {
 		fillMsg = []byte{3, 0x0a} // allocated late, zeros unless a value is set
@@ -288,7 +289,7 @@ func (d *DatasetWriter) messages() []byte {
 	}
 	m = appendMessage(m, msgFill, 1, fillMsg)
 	if d.chunk == nil {
-		at := undefAddr
+		at := undef
 		if d.data != 0 {
 			at = uint64(d.data)
 		}
@@ -301,7 +302,7 @@ func (d *DatasetWriter) messages() []byte {
 	}
 	m = appendMessage(m, msgLayout, 0, le.AppendUint32(l, uint32(d.kind.Size)))
 	if len(d.filters) > 0 {
-		m = appendMessage(m, msgFilters, 1, encodeFilters(d.filters))
+		m = appendMessage(m, msgPipeline, 1, encodeFilters(d.filters))
 	}
 	return m
 }
@@ -337,7 +338,7 @@ func (d *DatasetWriter) plan() error {
 
 func (d *DatasetWriter) emit() error {
 	if d.lateData != nil {
-		if err := fillRefs(d.w, d.path, d.lateData, d.late); err != nil {
+		if err := fillRefs(d.w, d.lateData, d.late); err != nil {
 			return err
 		}
 		if err := d.w.space.write(d.data, d.lateData); err != nil {

@@ -72,7 +72,7 @@ func (o *outObject) denseSize() (int, error) {
 // attrInfo writes dense storage, if there is any, and gives the body of the
 // message that leads to it.
 func (o *outObject) attrInfo() ([]byte, error) {
-	heap, names := undefAddr, undefAddr
+	heap, names := undef, undef
 	if o.dense != 0 {
 		b, err := o.denseStorage()
 		if err != nil {
@@ -102,7 +102,7 @@ func (o *outObject) denseStorage() ([]byte, error) {
 	order := make([]int, n)
 	for i, a := range o.attrs {
 		order[i] = i
-		b, err := a.encode()
+		b, err := a.encode(o.w)
 		if err != nil {
 			return nil, err
 		}
@@ -128,18 +128,18 @@ func (o *outObject) denseStorage() ([]byte, error) {
 		names = le.AppendUint32(names, uint32(i))
 		names = le.AppendUint32(names, lookup3([]byte(o.attrs[i].name)))
 	}
-	copy(out[parts.heap:], fractalHeap(n, total, base+uint64(parts.hugeTree)))
-	copy(out[parts.hugeTree:], btree2(1, hugeRecord, parts.hugeNode, n, base+uint64(parts.hugeLeaf)))
-	copy(out[parts.hugeLeaf:], btree2Leaf(1, huge))
-	copy(out[parts.nameTree:], btree2(8, nameRecord, parts.nameNode, n, base+uint64(parts.nameLeaf)))
-	copy(out[parts.nameLeaf:], btree2Leaf(8, names))
+	copy(out[parts.heap:], heapHead(n, total, base+uint64(parts.hugeTree)))
+	copy(out[parts.hugeTree:], denseTree(1, hugeRecord, parts.hugeNode, n, base+uint64(parts.hugeLeaf)))
+	copy(out[parts.hugeLeaf:], denseLeaf(1, huge))
+	copy(out[parts.nameTree:], denseTree(8, nameRecord, parts.nameNode, n, base+uint64(parts.nameLeaf)))
+	copy(out[parts.nameLeaf:], denseLeaf(8, names))
 	return out, nil
 }
 
 const fractalHeapLen = 146
 
-// fractalHeap gives the header of a heap that holds n huge objects and no others.
-func fractalHeap(n int, total, hugeTree uint64) []byte {
+// heapHead gives the header of a heap that holds n huge objects and no others.
+func heapHead(n int, total, hugeTree uint64) []byte {
 	u64 := le.AppendUint64
 	u32 := le.AppendUint32
 	u16 := le.AppendUint16
@@ -151,7 +151,7 @@ func fractalHeap(n int, total, hugeTree uint64) []byte {
 	b = u64(b, uint64(n)) // number of the last huge object
 	b = u64(b, hugeTree)  //
 	b = u64(b, 0)         // free space in managed blocks
-	b = u64(b, undefAddr) // its manager
+	b = u64(b, undef)     // its manager
 	b = u64(b, 0)         // managed space
 	b = u64(b, 0)         // of it allocated
 	b = u64(b, 0)         // where the next block goes
@@ -165,13 +165,13 @@ func fractalHeap(n int, total, hugeTree uint64) []byte {
 	b = u64(b, 64<<10)    // largest direct block
 	b = u16(b, 40)        // bits of a heap offset
 	b = u16(b, 1)         // rows of the first root
-	b = u64(b, undefAddr) // the root
+	b = u64(b, undef)     // the root
 	b = u16(b, 0)         // its rows
 	return u32(b, lookup3(b))
 }
 
-// btree2 gives the header of a version 2 B-tree with a single leaf.
-func btree2(kind byte, record, nodeSize, n int, leaf uint64) []byte {
+// denseTree gives the header of a version 2 B-tree with a single leaf.
+func denseTree(kind byte, record, nodeSize, n int, leaf uint64) []byte {
 	b := append([]byte("BTHD\x00"), kind)
 	b = le.AppendUint32(b, uint32(nodeSize))
 	b = le.AppendUint16(b, uint16(record))
@@ -183,7 +183,7 @@ func btree2(kind byte, record, nodeSize, n int, leaf uint64) []byte {
 	return le.AppendUint32(b, lookup3(b))
 }
 
-func btree2Leaf(kind byte, records []byte) []byte {
+func denseLeaf(kind byte, records []byte) []byte {
 	b := append(append([]byte("BTLF\x00"), kind), records...)
 	return le.AppendUint32(b, lookup3(b))
 }

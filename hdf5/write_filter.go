@@ -1,6 +1,7 @@
 package hdf5
 
 import (
+	"github.com/gpusc/gpusc/internal/codec"
 	"github.com/gpusc/gpusc/internal/errs"
 )
 
@@ -74,7 +75,8 @@ func (c Compression) filters(elem, chunkBytes int) ([]Filter, error) {
 
 // encoder passes chunks through filters; one belongs to one goroutine.
 type encoder struct {
-	deflate map[int]*deflater
+	deflate map[int]*codec.Deflater
+	zstd    codec.Zstd
 	tmp     []byte
 }
 
@@ -88,15 +90,16 @@ func (e *encoder) encode(j *job) {
 		switch f.ID {
 		case FilterShuffle:
 			e.tmp = growBytes(e.tmp, len(cur))
-			shuffleBytes(e.tmp, cur, int(f.Params[0]))
+			codec.Shuffle(e.tmp, cur, int(f.Params[0]))
 			cur = e.tmp
 			continue
 		case FilterDeflate:
 			next, err = e.zlib(j.out[:0], cur, int(f.Params[0]))
 		case FilterLZF:
-			next = lzfEncode(growBytes(j.out, len(cur)), cur)
+			next = growBytes(j.out, len(cur))
+			next = next[:codec.LZFEncode(next, cur)]
 		case FilterZstd:
-			next, err = zstdEncode(j.out[:0], cur, int(f.Params[0]))
+			next, err = e.zstd.Encode(j.out[:0], cur, int(f.Params[0]))
 		default:
 			err = errs.New(errs.Unsupported, "cannot compress with filter %d", f.ID)
 		}
@@ -125,9 +128,9 @@ func (e *encoder) zlib(dst, src []byte, level int) ([]byte, error) {
 	d := e.deflate[level]
 	if d == nil {
 		if e.deflate == nil {
-			e.deflate = map[int]*deflater{}
+			e.deflate = map[int]*codec.Deflater{}
 		}
-		d = &deflater{Level: level}
+		d = &codec.Deflater{Level: level}
 		e.deflate[level] = d
 	}
 	return d.Zlib(dst, src)

@@ -13,7 +13,8 @@ type GroupWriter struct {
 	parent *GroupWriter
 	kids   map[string]*child
 	dirty  bool   // must be written: new, or changed
-	extra  []byte // other messages of an edited group, kept as they were
+	old    *Group // in the edited file, nil if new
+	listed bool   // collect has been here
 	table  symTable
 	sorted []string // names, fixed by plan
 }
@@ -92,22 +93,23 @@ func (g *GroupWriter) Delete(name string) error {
 	if c == nil {
 		return nil
 	}
-	if c.data != nil {
-		g.w.forget(c.data)
-	}
-	if c.group != nil {
-		for _, n := range c.group.Names() {
-			if err := c.group.Delete(n); err != nil {
-				return err
-			}
-		}
-	}
-	if err := g.w.countLeak(c); err != nil {
-		return err
-	}
+	g.w.countLeak(g, name, c)
+	c.close(0)
 	g.touch()
 	delete(g.kids, name)
 	return nil
+}
+
+// close gives back the buffers of open datasets at and below a deleted child.
+func (c *child) close(depth int) {
+	if c.data != nil && !c.data.closed {
+		c.data.w.forget(c.data)
+	}
+	if c.group != nil && depth < maxDepth {
+		for _, k := range c.group.kids {
+			k.close(depth + 1)
+		}
+	}
 }
 
 // vacant checks that a child of that name can be made.
@@ -130,14 +132,16 @@ func childPath(path, name string) string {
 
 // collect lists what must be written, children first.
 func (g *GroupWriter) collect(nodes *[]outNode) {
-	if !g.dirty {
+	if !g.dirty || g.listed {
 		return
 	}
+	g.listed = true
 	for _, n := range g.Names() {
 		switch c := g.kids[n]; {
 		case c.group != nil:
 			c.group.collect(nodes)
-		case c.data != nil:
+		case c.data != nil && !c.data.listed:
+			c.data.listed = true
 			*nodes = append(*nodes, c.data)
 		}
 	}
@@ -163,7 +167,7 @@ func (g *GroupWriter) usesTable() bool { return len(g.kids) > maxCompactLinks }
 
 func (g *GroupWriter) plan() error {
 	g.sorted = g.Names()
-	n := len(g.extra)
+	n := 0
 	if g.usesTable() {
 		g.table = planTable(g)
 		n += 4 + 16
@@ -177,13 +181,13 @@ func (g *GroupWriter) plan() error {
 }
 
 func (g *GroupWriter) emit() error {
-	m := append([]byte(nil), g.extra...)
+	var m []byte
 	if g.usesTable() {
 		if err := g.table.write(g); err != nil {
 			return err
 		}
 		b := le.AppendUint64(nil, uint64(g.table.tree))
-		m = appendMessage(m, msgSymTable, 0, le.AppendUint64(b, uint64(g.table.heap)))
+		m = appendMessage(m, msgSymbolTable, 0, le.AppendUint64(b, uint64(g.table.heap)))
 		return g.writeHeader(m)
 	}
 	m = append(m, groupMessages()...)
@@ -195,8 +199,8 @@ func (g *GroupWriter) emit() error {
 
 // groupMessages are those of every group with links in its header.
 func groupMessages() []byte {
-	info := le.AppendUint64([]byte{0, 0}, undefAddr)
-	m := appendMessage(nil, msgLinkInfo, 0, le.AppendUint64(info, undefAddr))
+	info := le.AppendUint64([]byte{0, 0}, undef)
+	m := appendMessage(nil, msgLinkInfo, 0, le.AppendUint64(info, undef))
 	return appendMessage(m, msgGroupInfo, 0, []byte{0, 0})
 }
 

@@ -4,25 +4,8 @@ import (
 	"github.com/gpusc/gpusc/internal/errs"
 )
 
-// Types of object header messages.
-const (
-	msgSpace     = 0x01
-	msgLinkInfo  = 0x02
-	msgType      = 0x03
-	msgFill      = 0x05
-	msgLink      = 0x06
-	msgLayout    = 0x08
-	msgGroupInfo = 0x0a
-	msgFilters   = 0x0b
-	msgAttr      = 0x0c
-	msgSymTable  = 0x11
-	msgAttrInfo  = 0x15
-)
-
-const (
-	undefAddr  = ^uint64(0)
-	maxMessage = 1<<16 - 1
-)
+// maxMessage is the longest body of a header message.
+const maxMessage = 1<<16 - 1
 
 // outNode is an object of the file under construction, or a copied-on-write one.
 // Headers are planned first, which fixes their addresses, then emitted.
@@ -81,11 +64,11 @@ func (o *outObject) writeHeader(messages []byte) error {
 	}
 	if o.dense == 0 {
 		for _, a := range o.attrs {
-			b, err := a.encode()
+			b, err := a.encode(o.w)
 			if err != nil {
 				return err
 			}
-			m = appendMessage(m, msgAttr, 0, b)
+			m = appendMessage(m, msgAttribute, 0, b)
 		}
 	}
 	// Version 2, a 4-byte size of the one block of messages, no times: the
@@ -111,7 +94,7 @@ func appendMessage(m []byte, kind, flags byte, body []byte) []byte {
 func superblock2(end, root int64) []byte {
 	s := append([]byte("\x89HDF\r\n\x1a\n"), 2, 8, 8, 0)
 	s = le.AppendUint64(s, 0)
-	s = le.AppendUint64(s, undefAddr)
+	s = le.AppendUint64(s, undef)
 	s = le.AppendUint64(s, uint64(end))
 	s = le.AppendUint64(s, uint64(root))
 	return le.AppendUint32(s, lookup3(s))

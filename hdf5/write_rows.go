@@ -218,5 +218,5 @@ func (g *GroupWriter) small(name string) (*DatasetWriter, error) {
 	if err := g.vacant(name); err != nil {
 		return nil, err
 	}
-	return &DatasetWriter{outObject: outObject{w: g.w, path: childPath(g.path, name)}, index: undefAddr, closed: true}, nil
+	return &DatasetWriter{outObject: outObject{w: g.w, path: childPath(g.path, name)}, index: undef, closed: true}, nil
 }

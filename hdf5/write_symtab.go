@@ -112,7 +112,7 @@ func (t *symTable) leaf(g *GroupWriter, i int) []byte {
 		var scratch [16]byte
 		addr, cache := uint64(c.address()), uint32(0)
 		if c.soft != "" {
-			addr, cache = undefAddr, 2
+			addr, cache = undef, 2
 			le.PutUint32(scratch[:], uint32(t.softs[j]))
 		}
 		b = le.AppendUint64(b, addr)
@@ -125,7 +125,7 @@ func (t *symTable) leaf(g *GroupWriter, i int) []byte {
 
 // treeNode begins node i of a group tree's level, up to the first key.
 func treeNode(level, i int, l tableLevel, nodeLen, entries int) []byte {
-	left, right := undefAddr, undefAddr
+	left, right := undef, undef
 	if i > 0 {
 		left = uint64(l.at) + uint64((i-1)*nodeLen)
 	}
