@@ -28,13 +28,24 @@ func (g *GroupWriter) Copy(name string, src Object) error {
 		return err
 	}
 	c := &copier{w: g.w, dec: NewDecoder(), seen: map[uint64]*child{}}
+	switch src := src.(type) {
+	case *Group:
+		c.file = src.f
+	case *Dataset:
+		c.file = src.f
+	case *NamedType:
+		c.file = src.f
+	}
+	c.heap = &globalHeap{f: c.file}
 	return c.copy(g, name, src, 0)
 }
 
 // copier is one call of Copy.
 type copier struct {
 	w    *Writer
+	file *File
 	dec  *Decoder
+	heap *globalHeap       // of the source
 	seen map[uint64]*child // by address in the source
 }
 
@@ -42,7 +53,7 @@ func (c *copier) copy(g *GroupWriter, name string, src Object, depth int) error 
 	if depth > maxDepth {
 		return errs.At(errs.Limit, c.w.path, src.Path(), "groups are nested too deeply")
 	}
-	if k := c.seen[headerAddr(src)]; k != nil {
+	if k := c.seen[src.Addr()]; k != nil {
 		g.touch()
 		g.kids[name] = k
 		return nil
@@ -52,6 +63,8 @@ func (c *copier) copy(g *GroupWriter, name string, src Object, depth int) error 
 		return c.group(g, name, src, depth)
 	case *Dataset:
 		return c.dataset(g, name, src)
+	case *NamedType:
+		return c.namedType(g, name, src)
 	}
 	return errs.At(errs.Unsupported, c.w.path, src.Path(), "cannot copy this kind of object")
 }
@@ -88,11 +101,34 @@ func (c *copier) group(g *GroupWriter, name string, src *Group, depth int) error
 	return nil
 }
 
+// namedType copies a datatype that is an object of its own.
+func (c *copier) namedType(g *GroupWriter, name string, src *NamedType) error {
+	t, err := encodeType(src.Type)
+	if err != nil {
+		return err
+	}
+	n := &typeWriter{outObject: outObject{w: c.w, path: childPath(g.path, name)}, typ: t}
+	g.touch()
+	g.kids[name] = &child{typ: n}
+	c.note(src, g.kids[name], &n.outObject)
+	return c.attrs(&n.outObject, src)
+}
+
+// typeWriter is a named datatype of the file under construction.
+type typeWriter struct {
+	outObject
+	typ    []byte
+	listed bool
+}
+
+func (n *typeWriter) plan() error { return n.place(4 + len(n.typ)) }
+func (n *typeWriter) emit() error { return n.writeHeader(appendMessage(nil, msgDatatype, 0, n.typ)) }
+
 // note remembers where an object was copied to.
 func (c *copier) note(src Object, k *child, o *outObject) {
-	addr := headerAddr(src)
+	addr := src.Addr()
 	c.seen[addr] = k
-	c.w.copied[sourceKey{sourceFile(src), addr}] = o
+	c.w.copied[sourceKey{c.file, addr}] = o
 }
 
 func (c *copier) attrs(o *outObject, src Object) error {
@@ -131,7 +167,7 @@ func (o *outObject) setRaw(a *Attr) error {
 	if err != nil {
 		return err
 	}
-	h := rehomer{w: o.w, file: a.file, what: "attribute " + a.Name + " of " + o.path}
+	h := rehomer{w: o.w, file: a.o.f, heap: &globalHeap{f: a.o.f}, what: "attribute " + a.Name + " of " + o.path}
 	if err := h.all(a.Type, aw.data); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 type rehomer struct {
 	w    *Writer
 	file *File
+	heap *globalHeap
 	what string // for errors
 	refs []refAt
 	base int // where in the whole the bytes at hand begin
@@ -77,25 +78,22 @@ func (h *rehomer) sequence(t *Datatype, b []byte) error {
 		clear(b)
 		return nil
 	}
-	data, err := h.file.heapObject(le.Uint64(b[4:]), le.Uint32(b[12:]))
-	if err != nil {
-		return err
-	}
+	size := 1
 	if t.Class == ClassVLen {
+		size = t.Base.Size
 		if t.Base.hasRef() {
 			return h.fault(errs.Unsupported, "a sequence of references cannot be copied")
 		}
-		if uint64(n)*uint64(t.Base.Size) > uint64(len(data)) {
-			return h.fault(errs.Corrupt, "a sequence is longer than its place in the heap")
-		}
-		data = append([]byte(nil), data[:int(n)*t.Base.Size]...)
+	}
+	data, err := h.heap.sequence(b, size)
+	if err != nil {
+		return err
+	}
+	if t.Class == ClassVLen && t.Base.hasHeap() {
+		data = append([]byte(nil), data...)
 		if err := h.all(t.Base, data); err != nil {
 			return err
 		}
-	} else if uint64(n) > uint64(len(data)) {
-		return h.fault(errs.Corrupt, "a string is longer than its place in the heap")
-	} else {
-		data = data[:n]
 	}
 	d, err := h.w.heap.ref(make([]byte, 0, heapRefLen), data, int(n))
 	if err != nil {

@@ -38,7 +38,7 @@ func Edit(path string, o Options) (*Writer, error) {
 	w := newWriter(path, o, e, e.size, e.super.trees)
 	w.fate = e
 	if err := e.load(w); err != nil {
-		return nil, errors.Join(errs.InFile(err, path), e.storage.Close())
+		return nil, errors.Join(errs.InFile(err, path), e.Close())
 	}
 	return w, nil
 }
@@ -53,6 +53,7 @@ type editedFile struct {
 	super    editSuper
 	old      *File
 	written  bool
+	closed   bool
 	final    bool // the superblock may be written: the end must stay
 	leaked   int64
 }
@@ -114,7 +115,7 @@ func (w *Writer) loadGroup(old *Group, path string, parent *GroupWriter) (*Group
 	for _, l := range links {
 		switch l.Kind {
 		case Hard:
-			g.kids[l.Name] = &child{addr: int64(l.addr)}
+			g.kids[l.Name] = &child{addr: int64(l.Addr)}
 		case Soft:
 			g.kids[l.Name] = &child{soft: l.Target}
 		default:
@@ -174,10 +175,19 @@ func (e *editedFile) changed() error {
 	return errs.At(errs.Resource, e.path, "", "the file was changed by another program").Do("run it again")
 }
 
+// Close closes the file, once.
+func (e *editedFile) Close() error {
+	if e.closed {
+		return nil
+	}
+	e.closed = true
+	return e.storage.Close()
+}
+
 // commit makes the new content durable, then current.
 func (e *editedFile) commit(w *Writer, end int64) error {
 	if !w.root.dirty {
-		return e.storage.Close()
+		return e.Close()
 	}
 	if err := e.Truncate(end); err != nil {
 		return ioError(e.path, "cannot set the length", err)
@@ -199,7 +209,7 @@ func (e *editedFile) commit(w *Writer, end int64) error {
 	if err := e.Sync(); err != nil {
 		return e.uncertain(err)
 	}
-	return ioError(e.path, "cannot close", e.storage.Close())
+	return ioError(e.path, "cannot close", e.Close())
 }
 
 // uncertain tells that the last write failed. All that it points to is on
@@ -216,7 +226,7 @@ func (e *editedFile) undo(*Writer) error {
 			err = e.Sync()
 		}
 	}
-	err = errors.Join(err, e.storage.Close())
+	err = errors.Join(err, e.Close())
 	return ioError(e.path, "the additions are not part of the file, but cannot be cut off", err)
 }
 

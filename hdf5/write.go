@@ -50,7 +50,7 @@ type Writer struct {
 	o     Options
 	path  string // the target, for errors
 	space outSpace
-	heap  globalHeap
+	heap  heapWriter
 	pipe  *pipeline
 	root  *GroupWriter
 	open  []*DatasetWriter // not yet closed, in order of creation

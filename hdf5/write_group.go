@@ -19,11 +19,12 @@ type GroupWriter struct {
 	sorted []string // names, fixed by plan
 }
 
-// child is what a name in a group leads to: one of the first three, or the
+// child is what a name in a group leads to: one of the first four, or the
 // target of a soft link.
 type child struct {
 	group *GroupWriter
 	data  *DatasetWriter
+	typ   *typeWriter
 	addr  int64 // an object of the edited file that stays as it is
 	soft  string
 }
@@ -143,6 +144,9 @@ func (g *GroupWriter) collect(nodes *[]outNode) {
 		case c.data != nil && !c.data.listed:
 			c.data.listed = true
 			*nodes = append(*nodes, c.data)
+		case c.typ != nil && !c.typ.listed:
+			c.typ.listed = true
+			*nodes = append(*nodes, c.typ)
 		}
 	}
 	*nodes = append(*nodes, g)
@@ -155,6 +159,8 @@ func (c *child) address() int64 {
 		return c.group.addr
 	case c.data != nil:
 		return c.data.addr
+	case c.typ != nil:
+		return c.typ.addr
 	}
 	return c.addr
 }

@@ -4,11 +4,11 @@ import (
 	"github.com/gpusc/gpusc/internal/errs"
 )
 
-// globalHeap writes the collections that hold strings of variable length and
+// heapWriter writes the collections that hold strings of variable length and
 // other sequences. A collection gets its address when it is begun and is
 // written when it is full. Collections start small, so that a small file stays
 // small, and double up to 64 KiB, which readers load in one piece.
-type globalHeap struct {
+type heapWriter struct {
 	w    *Writer
 	buf  []byte // the collection being filled, nil for none
 	at   int64
@@ -29,7 +29,7 @@ const (
 // ref stores data as one object and appends its 16-byte descriptor to dst: the
 // length in elements, the collection's address, the index in it. No data at
 // all needs no object.
-func (h *globalHeap) ref(dst, data []byte, elements int) ([]byte, error) {
+func (h *heapWriter) ref(dst, data []byte, elements int) ([]byte, error) {
 	if len(data) > heapMaxObject {
 		return dst, errs.At(errs.Limit, h.w.path, "", "a string of %d bytes is longer than HDF5 can hold", len(data))
 	}
@@ -46,7 +46,7 @@ func (h *globalHeap) ref(dst, data []byte, elements int) ([]byte, error) {
 }
 
 // object stores data and returns its collection and index.
-func (h *globalHeap) object(data []byte) (at int64, index int, err error) {
+func (h *heapWriter) object(data []byte) (at int64, index int, err error) {
 	need := heapHeader + (len(data)+7)&^7
 	if h.buf != nil && (len(h.buf)+need > h.size || h.last == heapMaxIndex) {
 		if err := h.flush(); err != nil {
@@ -71,7 +71,7 @@ func (h *globalHeap) object(data []byte) (at int64, index int, err error) {
 // begin sets a collection of at least need bytes aside. Chunks that were
 // complete before it take their places first, so that no address depends on
 // how fast the compressing goroutines are.
-func (h *globalHeap) begin(need int) error {
+func (h *heapWriter) begin(need int) error {
 	if err := h.w.pipe.drain(); err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (h *globalHeap) begin(need int) error {
 
 // flush writes the collection that is being filled; what is left of it becomes
 // its free-space object.
-func (h *globalHeap) flush() error {
+func (h *heapWriter) flush() error {
 	if h.buf == nil {
 		return nil
 	}
