@@ -17,6 +17,7 @@ type work struct {
 	res    *memory.Reservation
 	order  []int32
 	start  []int
+	row    []float64
 	terms  termTable
 	value  valueTable
 	top    topScratch
@@ -145,12 +146,10 @@ func fixed(low, rest uint64) kernels.Fixed {
 	return kernels.Fixed{Lo: lo, Hi: int64(rest>>32 + carry)}
 }
 
-// term returns v as a fixed-point number, or an error for a term that must not
-// be added up.
-func term(v float64) (kernels.Fixed, error) {
-	if !(math.Abs(v) <= kernels.MaxTerm) {
-		return kernels.Fixed{}, errs.New(errs.Data, "a term of %g cannot be added up", v).
-			Do("look for infinite, missing or very large values")
-	}
-	return kernels.ToFixed(v), nil
+// addable tells whether v may be added up; not a number may not.
+func addable(v float64) bool { return math.Abs(v) <= kernels.MaxTerm }
+
+func errTerm(v float64) error {
+	return errs.New(errs.Data, "a term of %g cannot be added up", v).
+		Do("look for infinite, missing or very large values")
 }
