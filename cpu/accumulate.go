@@ -13,6 +13,7 @@ import (
 // work is a stream's private memory, kept from launch to launch.
 type work struct {
 	ledger *memory.Ledger
+	direct bool   // never use acc
 	acc    []byte // all zero between launches
 	res    *memory.Reservation
 	order  []int32
@@ -27,7 +28,7 @@ type work struct {
 // zero, or nil when the budget has no room for them: a kernel must do without.
 func zeros[T any](w *work, n int) []T {
 	size := int64(n) * int64(unsafe.Sizeof(*new(T)))
-	if size == 0 {
+	if size == 0 || w.direct {
 		return nil
 	}
 	if size > int64(len(w.acc)) {
