@@ -13,10 +13,12 @@ import (
 // work is a stream's private memory, kept from launch to launch.
 type work struct {
 	ledger *memory.Ledger
+	direct bool   // never use acc
 	acc    []byte // all zero between launches
 	res    *memory.Reservation
 	order  []int32
 	start  []int
+	row    []float64
 	terms  termTable
 	value  valueTable
 	top    topScratch
@@ -26,7 +28,7 @@ type work struct {
 // zero, or nil when the budget has no room for them: a kernel must do without.
 func zeros[T any](w *work, n int) []T {
 	size := int64(n) * int64(unsafe.Sizeof(*new(T)))
-	if size == 0 {
+	if size == 0 || w.direct {
 		return nil
 	}
 	if size > int64(len(w.acc)) {
@@ -145,12 +147,10 @@ func fixed(low, rest uint64) kernels.Fixed {
 	return kernels.Fixed{Lo: lo, Hi: int64(rest>>32 + carry)}
 }
 
-// term returns v as a fixed-point number, or an error for a term that must not
-// be added up.
-func term(v float64) (kernels.Fixed, error) {
-	if !(math.Abs(v) <= kernels.MaxTerm) {
-		return kernels.Fixed{}, errs.New(errs.Data, "a term of %g cannot be added up", v).
-			Do("look for infinite, missing or very large values")
-	}
-	return kernels.ToFixed(v), nil
+// addable tells whether v may be added up; not a number may not.
+func addable(v float64) bool { return math.Abs(v) <= kernels.MaxTerm }
+
+func errTerm(v float64) error {
+	return errs.New(errs.Data, "a term of %g cannot be added up", v).
+		Do("look for infinite, missing or very large values")
 }

@@ -35,10 +35,8 @@ func pearsonMoments(w *work, op *kernels.PearsonMoments) error {
 			switch idx := m.idx[lo:hi]; m.kind {
 			case kernels.Counts:
 				err = addResiduals(&s, idx, m.u32[lo:hi], total[r])
-			case kernels.Float32:
-				err = addResiduals(&s, idx, m.f32[lo:hi], total[r])
 			default:
-				err = addResiduals(&s, idx, m.f64[lo:hi], total[r])
+				err = addResiduals(&s, idx, w.wide(&m, lo, hi), total[r])
 			}
 			if err != nil {
 				return err
@@ -48,7 +46,7 @@ func pearsonMoments(w *work, op *kernels.PearsonMoments) error {
 	})
 }
 
-func addResiduals[T number](s *pearsonSums, idx []uint32, val []T, total float64) error {
+func addResiduals[T uint32 | float64](s *pearsonSums, idx []uint32, val []T, total float64) error {
 	finite := !math.IsInf(s.theta, 0)
 	for i, c := range idx {
 		mu := float64(total * s.share[c])
@@ -59,16 +57,13 @@ func addResiduals[T number](s *pearsonSums, idx []uint32, val []T, total float64
 		root := math.Sqrt(variance)
 		z := clampTo((float64(val[i])-mu)/root, s.clip)
 		z0 := clampTo((0-mu)/root, s.clip)
-		f, err := term(z - z0)
-		if err != nil {
-			return err
+		d := z - z0
+		q := float64(z*z) - float64(z0*z0)
+		if !addable(d) || !addable(q) {
+			return errTerm(q)
 		}
-		g, err := term(float64(z*z) - float64(z0*z0))
-		if err != nil {
-			return err
-		}
-		s.sum[c] = s.sum[c].Add(f)
-		s.sq[c] = s.sq[c].Add(g)
+		s.sum[c] = s.sum[c].Add(kernels.ToFixed(d))
+		s.sq[c] = s.sq[c].Add(kernels.ToFixed(q))
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ func V3Limits(batch Moments, span float64) (regStd, clip []float64, err error) {
 	var genes []int
 	for g, v := range batch.Var {
 		if v > 0 {
-			x, y, genes = append(x, math.Log10(batch.Mean[g])), append(y, math.Log10(v)), append(genes, g)
+			x, y, genes = append(x, log10(batch.Mean[g])), append(y, log10(v)), append(genes, g)
 		}
 	}
 	fit := make([]float64, len(batch.Mean))
