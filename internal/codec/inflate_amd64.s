@@ -53,13 +53,14 @@ GLOBL stepWord<>(SB), RODATA|NOPTR, $8
 	JHI  margin
 
 // func inflateAVX2(a *fastArgs) int
-TEXT ·inflateAVX2(SB), NOSPLIT, $0-16
+TEXT ·inflateAVX2(SB), NOSPLIT, $8-16
 	MOVQ a+0(FP), DX
 	MOVQ 0(DX), SI
 	MOVQ 8(DX), R8
 	MOVQ 16(DX), DI
 	MOVQ 24(DX), R9
 	MOVQ 32(DX), R10
+	MOVQ R10, base-8(SP)
 	MOVQ 40(DX), BX
 	MOVQ 48(DX), CX
 	MOVQ 56(DX), R11
@@ -107,16 +108,15 @@ match:
 	MOVL  AX, R15
 	SHRL  $24, R15
 	LEAQ  3(R15)(DX*1), R15
-	MOVL  AX, R14
-	SHRL  $9, R14
-	ANDL  $8, R14
-	SHRXQ R14, R13, R13
-	SHRL  $3, R14
-	ADDQ  R14, DI
+	MOVL  AX, R10
+	SHRL  $9, R10
+	ANDL  $8, R10
+	SHRXQ R10, R13, R13
+	SHRL  $3, R10
+	ADDQ  R10, DI
 	ANDL  $0xff0000, AX
 	SHLQ  $40, AX
 	ORQ   AX, R13
-	MOVQ  R13, -8(DI)
 
 	// The distance, AX.
 	MOVL BX, AX
@@ -135,14 +135,14 @@ distance:
 	SHRL  $16, AX
 	ADDQ  DX, AX
 	MOVQ  DI, R14
-	SUBQ  R10, R14
+	SUBQ  base-8(SP), R14
 	CMPQ  AX, R14
 	JHI   badDistance
 
 	// From here R14 is the place to copy from, AX at last the next entry.
 	MOVQ DI, R14
 	SUBQ AX, R14
-	CMPQ R15, $8
+	CMPQ R15, $7
 	JHI  long
 
 	// The word at R14, or the last AX bytes of hist repeated.
@@ -155,67 +155,59 @@ distance:
 	MOVL   $1, AX
 	CMOVQCC AX, DX
 	IMULQ  (R14), DX
-	MOVQ   DX, (DI)
 	ADDQ   R15, DI
 	SHLL   $3, R15
-	LEAQ   -8(R15), R14
-	SHRXQ  R14, R13, R13
-	SHRQ   $8, R13
+	SHRXQ  R15, R13, R13
 	NEGQ   R15
 	SHLXQ  R15, DX, DX
 	ORQ    DX, R13
+	MOVQ   R13, -8(DI)
 	LOOKUP
 	MARGINS
 	REFILL
 	JMP    top
 
 long:
-	// More than eight bytes.
-	CMPQ AX, $16
-	JCS  near
-	VMOVDQU (R14), X0
-	VMOVDQU X0, (DI)
-	MOVQ -8(R14)(R15*1), R13
-	CMPQ R15, $16
+	// Eight bytes and more. A literal before them is still in hist alone.
+	TESTL R10, R10
+	JEQ   noLiteral
+	MOVQ  R13, -8(DI)
+
+noLiteral:
+	CMPQ AX, $8
+	JCS  pattern
+	MOVQ (R14), DX
+	MOVQ DX, (DI)
+	MOVQ 8(R14), DX
+	MOVQ DX, 8(DI)
+	MOVQ 16(R14), DX
+	MOVQ DX, 16(DI)
+	CMPQ R15, $24
 	JHI  longer
 	ADDQ R15, DI
 	LOOKUP
+	MOVQ -8(DI), R13
 	MARGINS
 	REFILL
 	JMP  top
 
 longer:
 	// Sixteen bytes a turn, R15 counts down.
+	ADDQ $24, R14
+	ADDQ $24, DI
+	SUBQ $24, R15
+
+longerLoop:
+	MOVQ (R14), DX
+	MOVQ DX, (DI)
+	MOVQ 8(R14), DX
+	MOVQ DX, 8(DI)
 	ADDQ $16, R14
 	ADDQ $16, DI
 	SUBQ $16, R15
-	VMOVDQU (R14), X0
-	VMOVDQU X0, (DI)
-	CMPQ R15, $16
-	JHI  longer
+	JHI  longerLoop
 	ADDQ R15, DI
-	MOVQ -8(R14)(R15*1), R13
-	LOOKUP
-	MARGINS
-	REFILL
-	JMP  top
-
-near:
-	CMPQ AX, $8
-	JCS  pattern
-
-nearLoop:
-	MOVQ (R14), DX
-	MOVQ DX, (DI)
-	ADDQ $8, R14
-	ADDQ $8, DI
-	SUBQ $8, R15
-	CMPQ R15, $8
-	JHI  nearLoop
-	MOVQ (R14), DX
-	MOVQ DX, (DI)
-	ADDQ R15, DI
-	MOVQ -8(R14)(R15*1), R13
+	MOVQ -8(DI), R13
 	LOOKUP
 	MARGINS
 	REFILL
