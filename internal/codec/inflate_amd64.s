@@ -1,16 +1,12 @@
 #include "textflag.h"
+#include "inflate_amd64.h"
 
 // The loop of fastGo. What differs: the next entry is looked up before the
 // accumulator is refilled (64 true bits, less 20 of a length and 28 of a
 // distance, leave the 12 that the lookup needs), and matches of up to eight
 // bytes take no branch on their distance.
 //
-// AX entry   BX acc   CX nbits (low 8 bits)   SI in   DI out
-// R8 inEnd   R9 outEnd   R10 base   R11 tables   R12 repeat   R13 hist
-// DX, R14, R15 scratch
-
-#define DIST 16384
-#define PACK 20480
+// R10 8*literals before a match   R12 repeat   R13 hist   R14, R15 scratch
 
 DATA repeatWord<>+0(SB)/8, $0
 DATA repeatWord<>+8(SB)/8, $0x0101010101010101
@@ -25,32 +21,6 @@ GLOBL repeatWord<>(SB), RODATA|NOPTR, $64
 // stepWord[d] is the largest multiple of d up to 8.
 DATA stepWord<>+0(SB)/8, $0x0706050806080808
 GLOBL stepWord<>(SB), RODATA|NOPTR, $8
-
-#define REFILL \
-	MOVQ  (SI), DX     \
-	SHLXQ CX, DX, DX   \
-	ORQ   DX, BX       \
-	MOVL  CX, DX       \
-	SHRL  $3, DX       \
-	ANDL  $7, DX       \
-	SUBQ  DX, SI       \
-	ADDQ  $7, SI       \
-	ORL   $56, CX
-
-#define REMOVE(e) \
-	SHRXQ e, BX, BX \
-	SUBL  e, CX
-
-#define LOOKUP \
-	MOVL BX, AX                \
-	ANDL $4095, AX             \
-	MOVL PACK(R11)(AX*4), AX
-
-#define MARGINS \
-	CMPQ SI, R8 \
-	JHI  margin \
-	CMPQ DI, R9 \
-	JHI  margin
 
 // func inflateAVX2(a *fastArgs) int
 TEXT ·inflateAVX2(SB), NOSPLIT, $8-16
@@ -99,12 +69,7 @@ notLiteral:
 
 match:
 	// The length, R15; the literal before it.
-	BZHIQ AX, BX, DX
-	REMOVE(AX)
-	MOVL  AX, R14
-	SHRL  $8, R14
-	ANDL  $15, R14
-	SHRXQ R14, DX, DX
+	MATCHBITS(AX, R14)
 	MOVL  AX, R15
 	SHRL  $24, R15
 	LEAQ  3(R15)(DX*1), R15
@@ -126,12 +91,7 @@ match:
 	JNE  exceptionalDistance
 
 distance:
-	BZHIQ AX, BX, DX
-	REMOVE(AX)
-	MOVL  AX, R14
-	SHRL  $8, R14
-	ANDL  $15, R14
-	SHRXQ R14, DX, DX
+	MATCHBITS(AX, R14)
 	SHRL  $16, AX
 	ADDQ  DX, AX
 	MOVQ  DI, R14
@@ -270,15 +230,7 @@ exceptional:
 	// A subtable, the end of the block, or an invalid code.
 	TESTL $0x1000, AX
 	JEQ   ends
-	REMOVE(AX)
-	MOVL  AX, R14
-	SHRL  $8, R14
-	ANDL  $15, R14
-	BZHIQ R14, BX, R14
-	SHRL  $16, AX
-	ADDL  R14, AX
-	ANDL  $4095, AX
-	MOVL  (R11)(AX*4), AX
+	SUBTABLE(AX, R14, 4095, 0)
 	TESTL $0x8000, AX
 	JNE   ends
 	TESTL $0x4000, AX
@@ -295,15 +247,7 @@ ends:
 exceptionalDistance:
 	TESTL $0x1000, AX
 	JEQ   badCode
-	REMOVE(AX)
-	MOVL  AX, R14
-	SHRL  $8, R14
-	ANDL  $15, R14
-	BZHIQ R14, BX, R14
-	SHRL  $16, AX
-	ADDL  R14, AX
-	ANDL  $1023, AX
-	MOVL  DIST(R11)(AX*4), AX
+	SUBTABLE(AX, R14, 1023, DIST)
 	TESTL $0x8000, AX
 	JEQ   distance
 
