@@ -79,7 +79,7 @@ func (f *File) member(ds *hdf5.Dataset, raw []byte, m *hdf5.Member) (any, error)
 		}
 		return out, nil
 	case hdf5.ClassVLenString:
-		return f.h.VLenStrings(m.Type, cut, f.o.MaxElement)
+		return f.h.Strings(m.Type, cut, f.o.MaxElement)
 	}
 	t := numOf(m.Type)
 	if t == notNum {

@@ -17,7 +17,7 @@ type Inflater struct {
 	nLit  int
 	nDist int
 	fixed bool // the tables hold the fixed codes of RFC 1951 section 3.2.6
-	noAsm bool // for tests: the Go loop even where there is a faster one
+	loop  int  // for tests: one of the loops below
 }
 
 // tables are those of the fast loop, in the order that inflate_amd64.s knows.
@@ -26,6 +26,13 @@ type tables struct {
 	dist [distSize]uint32
 	pack [1 << packBits]uint32
 }
+
+// The fast loops that an Inflater may use, for tests to compare them.
+const (
+	loopBest = iota
+	loopAVX2
+	loopGo
+)
 
 // stream is the position in the input and in the output.
 //
@@ -56,7 +63,8 @@ func corrupt(format string, a ...any) error { return errs.New(errs.Corrupt, form
 // dst is the largest size the data may have: a stream that holds more is an
 // error, one that holds less is not (compare n with len(dst)). The header and
 // the Adler-32 checksum are verified. Bytes after the checksum are ignored, as
-// libhdf5 does. On error the contents of dst are undefined.
+// libhdf5 does. The contents of dst
+// beyond n, and all of it on error, are undefined.
 func (f *Inflater) Zlib(dst, src []byte) (n int, err error) {
 	if len(src) < 6 {
 		return 0, corrupt("zlib stream of %d bytes is too short", len(src))

@@ -1,16 +1,12 @@
 #include "textflag.h"
+#include "inflate_amd64.h"
 
 // The loop of fastGo. What differs: the next entry is looked up before the
 // accumulator is refilled (64 true bits, less 20 of a length and 28 of a
 // distance, leave the 12 that the lookup needs), and matches of up to eight
 // bytes take no branch on their distance.
 //
-// AX entry   BX acc   CX nbits (low 8 bits)   SI in   DI out
-// R8 inEnd   R9 outEnd   R10 base   R11 tables   R12 repeat   R13 hist
-// DX, R14, R15 scratch
-
-#define DIST 16384
-#define PACK 20480
+// R10 8*literals before a match   R12 repeat   R13 hist   R14, R15 scratch
 
 DATA repeatWord<>+0(SB)/8, $0
 DATA repeatWord<>+8(SB)/8, $0x0101010101010101
@@ -26,40 +22,15 @@ GLOBL repeatWord<>(SB), RODATA|NOPTR, $64
 DATA stepWord<>+0(SB)/8, $0x0706050806080808
 GLOBL stepWord<>(SB), RODATA|NOPTR, $8
 
-#define REFILL \
-	MOVQ  (SI), DX     \
-	SHLXQ CX, DX, DX   \
-	ORQ   DX, BX       \
-	MOVL  CX, DX       \
-	SHRL  $3, DX       \
-	ANDL  $7, DX       \
-	SUBQ  DX, SI       \
-	ADDQ  $7, SI       \
-	ORL   $56, CX
-
-#define REMOVE(e) \
-	SHRXQ e, BX, BX \
-	SUBL  e, CX
-
-#define LOOKUP \
-	MOVL BX, AX                \
-	ANDL $4095, AX             \
-	MOVL PACK(R11)(AX*4), AX
-
-#define MARGINS \
-	CMPQ SI, R8 \
-	JHI  margin \
-	CMPQ DI, R9 \
-	JHI  margin
-
 // func inflateAVX2(a *fastArgs) int
-TEXT ·inflateAVX2(SB), NOSPLIT, $0-16
+TEXT ·inflateAVX2(SB), NOSPLIT, $8-16
 	MOVQ a+0(FP), DX
 	MOVQ 0(DX), SI
 	MOVQ 8(DX), R8
 	MOVQ 16(DX), DI
 	MOVQ 24(DX), R9
 	MOVQ 32(DX), R10
+	MOVQ R10, base-8(SP)
 	MOVQ 40(DX), BX
 	MOVQ 48(DX), CX
 	MOVQ 56(DX), R11
@@ -98,25 +69,19 @@ notLiteral:
 
 match:
 	// The length, R15; the literal before it.
-	BZHIQ AX, BX, DX
-	REMOVE(AX)
-	MOVL  AX, R14
-	SHRL  $8, R14
-	ANDL  $15, R14
-	SHRXQ R14, DX, DX
+	MATCHBITS(AX, R14)
 	MOVL  AX, R15
 	SHRL  $24, R15
 	LEAQ  3(R15)(DX*1), R15
-	MOVL  AX, R14
-	SHRL  $9, R14
-	ANDL  $8, R14
-	SHRXQ R14, R13, R13
-	SHRL  $3, R14
-	ADDQ  R14, DI
+	MOVL  AX, R10
+	SHRL  $9, R10
+	ANDL  $8, R10
+	SHRXQ R10, R13, R13
+	SHRL  $3, R10
+	ADDQ  R10, DI
 	ANDL  $0xff0000, AX
 	SHLQ  $40, AX
 	ORQ   AX, R13
-	MOVQ  R13, -8(DI)
 
 	// The distance, AX.
 	MOVL BX, AX
@@ -126,23 +91,18 @@ match:
 	JNE  exceptionalDistance
 
 distance:
-	BZHIQ AX, BX, DX
-	REMOVE(AX)
-	MOVL  AX, R14
-	SHRL  $8, R14
-	ANDL  $15, R14
-	SHRXQ R14, DX, DX
+	MATCHBITS(AX, R14)
 	SHRL  $16, AX
 	ADDQ  DX, AX
 	MOVQ  DI, R14
-	SUBQ  R10, R14
+	SUBQ  base-8(SP), R14
 	CMPQ  AX, R14
 	JHI   badDistance
 
 	// From here R14 is the place to copy from, AX at last the next entry.
 	MOVQ DI, R14
 	SUBQ AX, R14
-	CMPQ R15, $8
+	CMPQ R15, $7
 	JHI  long
 
 	// The word at R14, or the last AX bytes of hist repeated.
@@ -155,67 +115,59 @@ distance:
 	MOVL   $1, AX
 	CMOVQCC AX, DX
 	IMULQ  (R14), DX
-	MOVQ   DX, (DI)
 	ADDQ   R15, DI
 	SHLL   $3, R15
-	LEAQ   -8(R15), R14
-	SHRXQ  R14, R13, R13
-	SHRQ   $8, R13
+	SHRXQ  R15, R13, R13
 	NEGQ   R15
 	SHLXQ  R15, DX, DX
 	ORQ    DX, R13
+	MOVQ   R13, -8(DI)
 	LOOKUP
 	MARGINS
 	REFILL
 	JMP    top
 
 long:
-	// More than eight bytes.
-	CMPQ AX, $16
-	JCS  near
-	VMOVDQU (R14), X0
-	VMOVDQU X0, (DI)
-	MOVQ -8(R14)(R15*1), R13
-	CMPQ R15, $16
+	// Eight bytes and more. A literal before them is still in hist alone.
+	TESTL R10, R10
+	JEQ   noLiteral
+	MOVQ  R13, -8(DI)
+
+noLiteral:
+	CMPQ AX, $8
+	JCS  pattern
+	MOVQ (R14), DX
+	MOVQ DX, (DI)
+	MOVQ 8(R14), DX
+	MOVQ DX, 8(DI)
+	MOVQ 16(R14), DX
+	MOVQ DX, 16(DI)
+	CMPQ R15, $24
 	JHI  longer
 	ADDQ R15, DI
 	LOOKUP
+	MOVQ -8(DI), R13
 	MARGINS
 	REFILL
 	JMP  top
 
 longer:
 	// Sixteen bytes a turn, R15 counts down.
+	ADDQ $24, R14
+	ADDQ $24, DI
+	SUBQ $24, R15
+
+longerLoop:
+	MOVQ (R14), DX
+	MOVQ DX, (DI)
+	MOVQ 8(R14), DX
+	MOVQ DX, 8(DI)
 	ADDQ $16, R14
 	ADDQ $16, DI
 	SUBQ $16, R15
-	VMOVDQU (R14), X0
-	VMOVDQU X0, (DI)
-	CMPQ R15, $16
-	JHI  longer
+	JHI  longerLoop
 	ADDQ R15, DI
-	MOVQ -8(R14)(R15*1), R13
-	LOOKUP
-	MARGINS
-	REFILL
-	JMP  top
-
-near:
-	CMPQ AX, $8
-	JCS  pattern
-
-nearLoop:
-	MOVQ (R14), DX
-	MOVQ DX, (DI)
-	ADDQ $8, R14
-	ADDQ $8, DI
-	SUBQ $8, R15
-	CMPQ R15, $8
-	JHI  nearLoop
-	MOVQ (R14), DX
-	MOVQ DX, (DI)
-	ADDQ R15, DI
-	MOVQ -8(R14)(R15*1), R13
+	MOVQ -8(DI), R13
 	LOOKUP
 	MARGINS
 	REFILL
@@ -278,15 +230,7 @@ exceptional:
 	// A subtable, the end of the block, or an invalid code.
 	TESTL $0x1000, AX
 	JEQ   ends
-	REMOVE(AX)
-	MOVL  AX, R14
-	SHRL  $8, R14
-	ANDL  $15, R14
-	BZHIQ R14, BX, R14
-	SHRL  $16, AX
-	ADDL  R14, AX
-	ANDL  $4095, AX
-	MOVL  (R11)(AX*4), AX
+	SUBTABLE(AX, R14, 4095, 0)
 	TESTL $0x8000, AX
 	JNE   ends
 	TESTL $0x4000, AX
@@ -303,15 +247,7 @@ ends:
 exceptionalDistance:
 	TESTL $0x1000, AX
 	JEQ   badCode
-	REMOVE(AX)
-	MOVL  AX, R14
-	SHRL  $8, R14
-	ANDL  $15, R14
-	BZHIQ R14, BX, R14
-	SHRL  $16, AX
-	ADDL  R14, AX
-	ANDL  $1023, AX
-	MOVL  DIST(R11)(AX*4), AX
+	SUBTABLE(AX, R14, 1023, DIST)
 	TESTL $0x8000, AX
 	JEQ   distance
 

@@ -4,10 +4,10 @@ import "unsafe"
 
 // Margins of the fast loop. A turn reads eight bytes of input at pos, and
 // writes at most two literals or one literal and a match of 258 bytes, in
-// stores of sixteen bytes that may reach past the end of the match.
+// stores of up to 64 bytes that may reach past the end of the match.
 const (
 	fastIn   = 16
-	fastOut  = 2 + 258 + 16
+	fastOut  = 2 + 258 + 64
 	fastBack = 8 // bytes of output that must be there: see hist in fastGo
 )
 
