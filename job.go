@@ -45,10 +45,11 @@ type job struct {
 	logBase     float64 // natural logarithm of the base of log1p; 0: natural
 
 	// Found by the first sweep, over the cells of the input.
-	cells     *pp.CellStats
+	cells     *pp.QCObs
 	keep      []bool  // nil: all cells stay
 	kept      []int64 // rows that stay; nil: all
 	geneSums  *pp.GeneSums
+	qcVar     *pp.QCVar // of the cells that stay
 	check     *pp.Check
 	cacheIn   *chunk.Cache
 	cache     *chunk.Cached
@@ -60,6 +61,7 @@ type job struct {
 	geneKeep  []bool    // nil: all genes stay
 	geneMap   []int32   // new number of each gene, -1: dropped; nil: all stay
 	totals    []float64 // what normalisation divides by
+	rawTotals []float64 // of the genes that stay, before any is left out
 	high      []bool    // genes that do not count for the totals
 	target    float64
 	batch     []int32
@@ -78,6 +80,8 @@ type job struct {
 	pca       *decomp.Result
 	report    *Report
 	watch     stopwatch
+	inPlace   bool
+	closers   []interface{ Close() error } // elements of the output that a sweep fills
 	nodes     []node
 }
 
@@ -181,10 +185,16 @@ func (j *job) do1(ctx context.Context, pl pass.Planned, rep *StepReport) error {
 	if err := sw.Run(ctx); err != nil {
 		return err
 	}
+	for _, c := range j.closers {
+		if err := c.Close(); err != nil {
+			return err
+		}
+	}
+	j.closers = nil
 	if pl.On == pass.Input {
 		return j.afterInput()
 	}
-	return j.afterCache(ctx)
+	return j.afterCache()
 }
 
 // withScale puts the factors of normalisation in front of the steps, where no
@@ -199,7 +209,7 @@ func (j *job) withScale(steps []pass.Step, on pass.Data) []pass.Step {
 	use := &pp.UseScale{Total: j.totals, Target: j.target}
 	if on == pass.Input && !j.inputDone {
 		// The totals are those that QC takes in the same sweep, just before.
-		use = &pp.UseScale{Total: j.cells.Total, Stride: 1 + j.cells.Groups, Target: j.target}
+		use = &pp.UseScale{Total: j.cells.Total, Target: j.target}
 		for i, s := range steps {
 			if _, ok := s.(*pp.RowQC); ok {
 				return append(append(append([]pass.Step{}, steps[:i+1]...), use), steps[i+1:]...)
@@ -267,7 +277,7 @@ func (j *job) afterInput() error {
 			if j.kept != nil {
 				r = j.kept[i]
 			}
-			j.totals[i] = j.cells.Total[r*int64(1+j.cells.Groups)]
+			j.totals[i] = j.cells.Total[r]
 		}
 	}
 	if j.cacheIn == nil {
@@ -282,7 +292,7 @@ func (j *job) afterInput() error {
 }
 
 // afterCache closes the tiles when this sweep has made them.
-func (j *job) afterCache(ctx context.Context) error {
+func (j *job) afterCache() error {
 	if j.rechunk == nil {
 		return nil
 	}
@@ -295,7 +305,6 @@ func (j *job) afterCache(ctx context.Context) error {
 		return err
 	}
 	j.tiles, j.tilesIn = t, nil
-	_ = ctx
 	return nil
 }
 

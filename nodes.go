@@ -58,13 +58,11 @@ func (j *job) arrange() ([]pass.Planned, error) {
 func (j *job) add(n node) { j.nodes = append(j.nodes, n) }
 
 func (j *job) filtersCells() bool {
-	p := &j.p
-	return j.do.filter && (p.MinGenes > 0 || p.MaxGenes > 0 || p.MinCounts > 0 || p.MaxCounts > 0 || len(p.MaxPct) > 0)
+	return j.do.filter && !j.p.cellFilter().Empty()
 }
 
 func (j *job) filtersGenes() bool {
-	p := &j.p
-	return j.do.filter && (p.MinCells > 0 || p.MaxCells > 0 || p.MinGeneCounts > 0)
+	return j.do.filter && !j.p.geneFilter().Empty()
 }
 
 // keepFact is what a step needs that must know which cells stay.
@@ -260,6 +258,6 @@ func (j *job) pcaNodes() {
 // medianTarget sets the target to the median total of the cells that have counts.
 func (j *job) medianTarget(context.Context) error {
 	var err error
-	j.target, err = pp.MedianTotal(j.totals)
+	j.target, err = pp.MedianTarget(j.totals)
 	return err
 }

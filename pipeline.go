@@ -159,3 +159,27 @@ func (p *Pipeline) complete() error {
 	}
 	return nil
 }
+
+// cellFilter is the filter of cells in the form of package pp.
+func (p *Pipeline) cellFilter() pp.CellFilter {
+	return pp.CellFilter{
+		MinGenes: above0[int](p.MinGenes), MaxGenes: above0[int](p.MaxGenes),
+		MinCounts: above0[float64](p.MinCounts), MaxCounts: above0[float64](p.MaxCounts), MaxPct: p.MaxPct,
+	}
+}
+
+// geneFilter is the filter of genes in the form of package pp.
+func (p *Pipeline) geneFilter() pp.GeneFilter {
+	return pp.GeneFilter{
+		MinCells: above0[int](p.MinCells), MaxCells: above0[int](p.MaxCells), MinCounts: above0[float64](p.MinGeneCounts),
+	}
+}
+
+// above0 is a bound, nil where it is 0.
+func above0[T, V int | int64 | float64](v V) *T {
+	if v == 0 {
+		return nil
+	}
+	t := T(v)
+	return &t
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/gpusc/gpusc/chunk"
 	"github.com/gpusc/gpusc/internal/errs"
@@ -13,13 +14,13 @@ import (
 )
 
 func (j *job) checkStep() (pass.Step, error) {
-	obs, err := j.in.ObsNames()
-	if err != nil {
-		return nil, err
-	}
 	j.check = &pp.Check{
 		Place: j.m.Path, AnySign: !j.countsWanted(),
-		Cell: func(i int64) string { return nameAt(obs, i) }, Gene: func(i int64) string { return nameAt(j.genes, i) },
+		Cell: func(i int64) string {
+			obs, _ := j.in.ObsNames() // read only for an error
+			return nameAt(obs, i)
+		},
+		Gene: func(i int64) string { return nameAt(j.genes, i) },
 	}
 	return j.check, nil
 }
@@ -41,7 +42,7 @@ func (j *job) countsWanted() bool {
 }
 
 func (j *job) rowQCStep() (pass.Step, error) {
-	j.cells = pp.NewCellStats(j.nobs, len(j.groupNames), j.topN)
+	j.cells = pp.NewQCObs(j.nobs, j.groupNames, j.topN, j.countType())
 	s := &pp.RowQC{Out: j.cells}
 	if len(j.groupNames) > 0 {
 		s.GroupOf = j.groupOf
@@ -49,13 +50,20 @@ func (j *job) rowQCStep() (pass.Step, error) {
 	return s, nil
 }
 
+// countType says which type scanpy's sums of this matrix would have.
+func (j *job) countType() pp.CountType {
+	switch {
+	case j.m.DType == "float64":
+		return pp.Float64Counts
+	case strings.HasPrefix(j.m.DType, "float"):
+		return pp.Float32Counts
+	}
+	return pp.IntCounts
+}
+
 func (j *job) filterStep() (pass.Step, error) {
 	j.keep = make([]bool, j.nobs)
-	c, g := j.cells, 1+j.cells.Groups
-	f := j.cellFilter()
-	return &pp.FilterRows{Out: j.keep, Keep: func(row int64) bool {
-		return f.Keep(c.Total[row*int64(g):][:g], int64(c.Detected[row]))
-	}}, nil
+	return &pp.FilterRows{Filter: j.p.cellFilter(), Of: j.cells, Out: j.keep}, nil
 }
 
 func (j *job) geneQCStep() (pass.Step, error) {
@@ -80,16 +88,18 @@ func (j *job) packStep() (pass.Step, error) {
 
 // filterGenes decides which genes stay, from the cells that stay.
 func (j *job) filterGenes(context.Context) error {
-	f := pp.GeneFilter{MinCells: j.p.MinCells, MaxCells: j.p.MaxCells, MinCounts: j.p.MinGeneCounts}
-	sums := j.geneSums.Float(j.geneSums.Sum, 0)
-	cells := j.geneSums.Cells[:j.nvars]
-	j.geneKeep = make([]bool, j.nvars)
+	j.qcVar = j.geneFigures(0)
+	keep, err := j.p.geneFilter().Keep(j.qcVar)
+	if err != nil {
+		return err
+	}
+	j.geneKeep = keep
 	j.geneMap = make([]int32, j.nvars)
 	n := int32(0)
 	for g := range j.geneKeep {
 		j.geneMap[g] = -1
-		if f.Keep(sums[g], int64(cells[g])) {
-			j.geneKeep[g], j.geneMap[g] = true, n
+		if keep[g] {
+			j.geneMap[g] = n
 			n++
 		}
 	}
@@ -97,6 +107,22 @@ func (j *job) filterGenes(context.Context) error {
 		return errs.At(errs.Data, j.path, j.m.Path, "no gene is within the limits").Do("lower --min-cells")
 	}
 	return nil
+}
+
+// geneFigures are the sums of QC over the cells that stay, or with all 1 over
+// all cells.
+func (j *job) geneFigures(all int) *pp.QCVar {
+	n := int(j.nvars)
+	q := &pp.QCVar{N: j.nKept(), Cells: make([]int64, n), Total: j.geneSums.Float(j.geneSums.Sum, 0), Type: j.countType()}
+	for g := range q.Cells {
+		q.Cells[g] = int64(j.geneSums.Cells[g])
+		if all == 1 {
+			q.N = j.nobs
+			q.Cells[g] += int64(j.geneSums.Cells[n+g])
+			q.Total[g] = j.geneSums.Sum[g].Add(j.geneSums.Sum[n+g]).Float64()
+		}
+	}
+	return q
 }
 
 // mask is 1 for each gene that counts for totals.
@@ -203,10 +229,11 @@ func (j *job) logBaseOf() float64 {
 }
 
 func (j *job) writeSparseStep() (pass.Step, error) {
-	w, err := j.out.CSR("X", j.nGenes(), j.xType())
+	w, err := j.out.CSR("X", j.nGenes(), j.xType(), j.m.NNZ)
 	if err != nil {
 		return nil, err
 	}
+	j.closers = append(j.closers, w)
 	s := &pp.WriteSparse{Cols: int(j.nGenes())}
 	if j.geneKeep != nil {
 		s.Map = j.geneMap
@@ -223,11 +250,12 @@ func (j *job) writeDenseStep() (pass.Step, error) {
 	if err != nil {
 		return nil, err
 	}
+	j.closers = append(j.closers, w)
 	m := j.momentsOf(j.logs, 0, j.nKept())
 	s := &pp.WriteDense{
-		Cols: int(j.nGenes()), Log1p: j.do.normalize, LnBase: j.logBaseOf(), Mean: m.Mean, Std: pp.Deviations(m.Var),
+		Cols: int(j.nGenes()), Log1p: j.do.normalize, LnBase: j.logBaseOf(), Mean: m.Mean, Std: pp.ScaleStd(m.Var),
 		Centre: true, Max: j.p.MaxValue,
-		Put: func(_ context.Context, rows int, v []float32) error { return w.PutFloat32(rows, v) },
+		Put: func(_ context.Context, v []float32) error { return w.Put(v) },
 	}
 	if j.geneKeep != nil {
 		s.Map = j.geneMap

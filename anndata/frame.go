@@ -216,3 +216,44 @@ func check(name string, data any, n int) error {
 	}
 	return nil
 }
+
+// Floats gives a column of numbers or booleans as float64.
+//
+// Errors: errs.Data for one of text.
+func (c *Column) Floats() ([]float64, error) {
+	d, err := c.Values()
+	if err != nil {
+		return nil, err
+	}
+	switch d := d.(type) {
+	case []float64:
+		return d, nil
+	case []float32:
+		return toFloats(d), nil
+	case []int8:
+		return toFloats(d), nil
+	case []int16:
+		return toFloats(d), nil
+	case []int32:
+		return toFloats(d), nil
+	case []int64:
+		return toFloats(d), nil
+	case []uint8:
+		return toFloats(d), nil
+	case []uint16:
+		return toFloats(d), nil
+	case []uint32:
+		return toFloats(d), nil
+	case []uint64:
+		return toFloats(d), nil
+	}
+	return nil, errs.New(errs.Data, "column %q holds no numbers", c.Name)
+}
+
+func toFloats[T float32 | int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64](v []T) []float64 {
+	out := make([]float64, len(v))
+	for i, x := range v {
+		out[i] = float64(x)
+	}
+	return out
+}

@@ -90,7 +90,8 @@ type WriteDense struct {
 	Mean, Std []float64 // of the genes that stay
 	Centre    bool
 	Max       float64 // 0: no clipping
-	Put       func(ctx context.Context, rows int, v []float32) error
+	// Put takes whole rows, in order.
+	Put func(ctx context.Context, v []float32) error
 }
 
 // denseBatch is how many rows are made dense at a time: the memory of a worker
@@ -161,7 +162,7 @@ func (k *denseWork) Turn(ctx context.Context, it *pass.Item) (err error) {
 		if err := it.Sync(); err != nil {
 			return err
 		}
-		if err := k.s.Put(ctx, n, pass.View[float32](k.out, n*k.s.Cols)); err != nil {
+		if err := k.s.Put(ctx, pass.View[float32](k.out, n*k.s.Cols)); err != nil {
 			return err
 		}
 	}

@@ -11,7 +11,9 @@ import (
 )
 
 // printer is a result that prints itself for a person.
-type printer interface{ Print(w interface{ Write([]byte) (int, error) }) error }
+type printer interface {
+	Print(w interface{ Write([]byte) (int, error) }) error
+}
 
 // lookCommand is a command that reads one file and prints what it finds.
 func lookCommand(g *globals, c *cobra.Command, f func(e *gpusc.Engine, ctx context.Context, in string) (printer, error)) *cobra.Command {

@@ -1,0 +1,73 @@
+package gpusc
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// arrows says which of our packages each may import; see ARCHITECTURE.md.
+// Package internal/errs may be imported by all.
+var arrows = map[string][]string{
+	"internal/errs":     {},
+	"internal/codec":    {},
+	"internal/loess":    {},
+	"internal/testdata": {},
+	"memory":            {},
+	"device":            {"memory"},
+	"device/devicetest": {"device", "memory", "kernels", "chunk/pack"},
+	"kernels":           {"device"},
+	"cpu":               {"device", "kernels", "memory", "chunk/pack", "cpu/gramkern"},
+	"cpu/gramkern":      {},
+	"chunk":             {"memory", "chunk/pack"},
+	"chunk/pack":        {},
+	"hdf5":              {"internal/codec", "memory"},
+	"anndata":           {"chunk", "hdf5", "memory"},
+	"pass":              {"chunk", "device", "kernels", "memory"},
+	"pp":                {"pass", "chunk", "device", "kernels", "memory", "internal/loess"},
+	"decomp":            {"pass", "chunk", "device", "kernels", "memory", "decomp/internal/panel"},
+	"plot":              {},
+	"internal/synth":    {"chunk"},
+}
+
+// TestArrows holds the layers apart: data flows one way.
+func TestArrows(t *testing.T) {
+	const module = "github.com/gpusc/gpusc/"
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && strings.HasPrefix(d.Name(), ".") && path != "." {
+			return filepath.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		pkg := filepath.ToSlash(filepath.Dir(path))
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, im := range f.Imports {
+			to, ours := strings.CutPrefix(strings.Trim(im.Path.Value, `"`), module)
+			if !ours || to == "internal/errs" {
+				continue
+			}
+			if strings.HasPrefix(to, "cmd/") {
+				t.Errorf("%s imports %s: nothing imports a command", path, to)
+			}
+			allowed, known := arrows[pkg]
+			if known && !slices.Contains(allowed, to) {
+				t.Errorf("%s: package %s may not import %s", path, pkg, to)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,170 @@
+package gpusc
+
+import (
+	"context"
+	"os"
+
+	"github.com/gpusc/gpusc/anndata"
+	"github.com/gpusc/gpusc/chunk"
+	"github.com/gpusc/gpusc/decomp"
+	"github.com/gpusc/gpusc/internal/errs"
+	"github.com/gpusc/gpusc/memory"
+	"github.com/gpusc/gpusc/pass"
+	"github.com/gpusc/gpusc/pp"
+)
+
+// budget is how a job divides the memory that it may use.
+type budget struct {
+	workers int
+	spanNNZ int64
+	cache   int64 // of the packed cache of all genes
+	tiles   int64 // of the packed cache of the selected genes
+	parts   []MemoryPart
+	need    int64
+}
+
+// The values of a piece: large enough that its overheads do not count, small
+// enough that it stays in the processor's caches between the steps.
+const (
+	mostNNZ  = 384 << 10
+	leastNNZ = 16 << 10
+	// perValue is what a value costs in a worker: the slot, and the narrow
+	// copies that a step makes of it.
+	perValue = 20 + 16
+	// packedPerValue is the usual size of a value in the packed cache.
+	packedPerValue = 2
+)
+
+// divide opens the source and plans the memory. It fails when the budget cannot
+// do, before anything is read.
+func (j *job) divide(ctx context.Context) error {
+	total := j.e.ledger.Free()
+	b := &budget{workers: j.e.o.Threads}
+	b.spanNNZ = min(mostNNZ, max(leastNNZ, total/8/int64(b.workers)/perValue))
+	j.mem = b
+	src, err := j.sourceOf(ctx, pass.Input)
+	if err != nil {
+		return err
+	}
+	var rows, nnz int64
+	for _, s := range src.Spans() {
+		rows, nnz = max(rows, s.Rows), max(nnz, s.NNZ)
+	}
+	b.workers = max(1, min(b.workers, len(src.Spans())))
+	b.measure(j, src, rows, nnz)
+	// Fewer workers when each of them costs much.
+	for b.need > total && b.workers > 1 {
+		b.workers--
+		b.measure(j, src, rows, nnz)
+	}
+	if b.need > total {
+		return errs.At(errs.Budget, j.path, j.m.Path, "%s are needed at once, and the budget is %s", memory.Bytes(b.need), memory.Bytes(j.e.budget)).
+			Do("give --memory %s or more; gpusc plan shows what for", memory.Bytes((b.need+b.need/8+16<<20)&^(16<<20-1)))
+	}
+	free := total - b.need
+	b.cache = free * 3 / 4
+	b.tiles = free - b.cache
+	return nil
+}
+
+// measure fills in the parts and their sum. Reading and PCA are not at once:
+// the larger counts.
+func (b *budget) measure(j *job, src chunk.Source, rows, nnz int64) {
+	w := int64(b.workers)
+	cells := pp.QCObsBytes(j.nobs, len(j.groupNames), len(j.topN)) + j.nobs*(1+8+8+8+4)
+	read := []MemoryPart{
+		{"pieces in work", w * (pass.SlotBytes(int(rows), nnz) + 16*nnz + rows*int64(64+8*(len(j.groupNames)+len(j.topN))))},
+		{"sums of genes", (w + 1) * j.nvars * int64(j.nBatches()) * 40},
+	}
+	if s, ok := src.(anndata.Source); ok {
+		read = append(read, MemoryPart{"decoding", s.Memory(b.workers)})
+	}
+	if j.do.write == "scaled" {
+		read = append(read, MemoryPart{"dense rows", w * pp.DenseBytes(int(j.nvars))})
+	}
+	if j.do.write != "" {
+		read = append(read, MemoryPart{"compression", int64(j.e.o.Threads+2) * 3 << 20})
+	}
+	var pca []MemoryPart
+	if j.do.pca {
+		pca = append(pca, MemoryPart{"covariance and components", decomp.GramMemory(j.expectedGenes(), j.e.o.Threads)})
+	}
+	sum := func(ps []MemoryPart) (n int64) {
+		for _, p := range ps {
+			n += p.Bytes
+		}
+		return n
+	}
+	b.parts = append([]MemoryPart{{"figures of cells", cells}}, read...)
+	b.parts = append(b.parts, pca...)
+	b.need = cells + max(sum(read), sum(pca))
+}
+
+// expectedGenes guesses how many genes PCA will work on.
+func (j *job) expectedGenes() int {
+	n := int(j.nvars)
+	switch {
+	case len(j.p.Genes) > 0:
+		n = len(j.p.Genes)
+	case !j.do.hvg, j.p.HVG.Flavor == "none":
+	case j.p.HVG.NTopGenes > 0:
+		n = j.p.HVG.NTopGenes
+	default:
+		n = 3000
+	}
+	return min(n, int(j.nvars), maxPCAGenes)
+}
+
+// describe turns the job into a plan without running it.
+func (j *job) describe(ctx context.Context) (*Plan, error) {
+	if err := j.divide(ctx); err != nil {
+		return nil, err
+	}
+	planned, err := j.arrange()
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{
+		Input: j.inputReport(), Counts: j.m.Path, Why: j.why, Memory: j.mem.parts, Need: j.mem.need,
+		Budget: j.e.budget, Tmp: j.e.o.Tmp,
+	}
+	nnz := j.m.NNZ
+	for _, pl := range planned {
+		pass1 := PlanPass{On: pl.On.String()}
+		for _, i := range pl.Nodes {
+			pass1.Steps = append(pass1.Steps, j.nodes[i].Name)
+		}
+		switch pl.On {
+		case pass.Input:
+			pass1.Read, pass1.Decoded = j.m.StoredBytes(), j.m.DecodedBytes()
+		case pass.Cache:
+			p.Cache = nnz * packedPerValue
+			pass1.Read, pass1.Decoded = p.Cache, nnz*8
+		case pass.Tiles:
+			pass1.Read = nnz * packedPerValue / 8
+			pass1.Decoded = pass1.Read * 4
+		}
+		p.Passes = append(p.Passes, pass1)
+	}
+	p.InMemory = min(p.Cache, j.mem.cache)
+	switch j.do.write {
+	case "lognorm":
+		p.Output = nnz * 3
+	case "counts", "asis":
+		p.Output = nnz * 2
+	case "scaled":
+		p.Output = j.nobs * j.nvars * 4
+	}
+	if j.do.pca {
+		p.Output += j.nobs * int64(j.p.NComps) * 4
+	}
+	return p, nil
+}
+
+func (j *job) inputReport() InputReport {
+	r := InputReport{Path: j.path, Obs: j.nobs, Vars: j.nvars, NNZ: j.m.NNZ}
+	if st, err := os.Stat(j.path); err == nil {
+		r.Bytes = st.Size()
+	}
+	return r
+}

@@ -1,0 +1,376 @@
+package gpusc
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gpusc/gpusc/anndata"
+	"github.com/gpusc/gpusc/internal/errs"
+	"github.com/gpusc/gpusc/memory"
+	"github.com/gpusc/gpusc/pp"
+)
+
+// Run does the whole pipeline on the file in and writes out: QC columns in obs
+// and var, X as p.X says, var/highly_variable, obsm/X_pca, varm/PCs, uns/pca.
+// Everything else that in holds is carried over. out appears whole or not at all.
+func (e *Engine) Run(ctx context.Context, in, out string, p Pipeline) (*Report, error) {
+	do, err := runActions(&p)
+	if err != nil {
+		return nil, err
+	}
+	return e.job(ctx, in, out, p, do)
+}
+
+// runActions says what Run does, up to the stage that is asked for.
+func runActions(p *Pipeline) (actions, error) {
+	if err := p.complete(); err != nil {
+		return actions{}, err
+	}
+	n := p.Until.number()
+	do := actions{qc: true, filter: n >= 1, normalize: n >= 2, hvg: n >= 3, pca: n >= 4, write: p.X}
+	if p.X == "none" {
+		do.write = ""
+	}
+	if !do.normalize && (p.X == "lognorm" || p.X == "scaled") {
+		do.write = "counts"
+	}
+	return do, nil
+}
+
+// Plan says what Run would do: the passes, the bytes they read, the memory.
+func (e *Engine) Plan(ctx context.Context, in string, p Pipeline) (*Plan, error) {
+	do, err := runActions(&p)
+	if err != nil {
+		return nil, err
+	}
+	j, err := e.open(ctx, in, p, do)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := j.describe(ctx)
+	return plan, errors.Join(err, j.close())
+}
+
+// QC computes the QC metrics. With out "" they are added to in.
+// Source: scanpy.pp.calculate_qc_metrics.
+func (e *Engine) QC(ctx context.Context, in, out string, p Pipeline) (*Report, error) {
+	return e.single(ctx, in, out, p, actions{qc: true})
+}
+
+// Filter keeps cells and genes within the limits and writes out.
+// Source: scanpy.pp.filter_cells, scanpy.pp.filter_genes.
+func (e *Engine) Filter(ctx context.Context, in, out string, p Pipeline) (*Report, error) {
+	return e.single(ctx, in, out, p, actions{filter: true, write: "asis"})
+}
+
+// Normalize scales cells to the same total, takes log1p, and writes out.
+// Source: scanpy.pp.normalize_total, scanpy.pp.log1p.
+func (e *Engine) Normalize(ctx context.Context, in, out string, p Pipeline) (*Report, error) {
+	return e.single(ctx, in, out, p, actions{normalize: true, write: "lognorm"})
+}
+
+// HVG chooses highly variable genes of the matrix as it is: log-normalised for
+// seurat and cell_ranger, counts for the other flavours. With out "" the result
+// is added to in. Source: scanpy.pp.highly_variable_genes.
+func (e *Engine) HVG(ctx context.Context, in, out string, p Pipeline) (*Report, error) {
+	return e.single(ctx, in, out, p, actions{hvg: true, lognorm: true})
+}
+
+// Scale writes the matrix centred and scaled to unit variance, dense.
+// Source: scanpy.pp.scale.
+func (e *Engine) Scale(ctx context.Context, in, out string, p Pipeline) (*Report, error) {
+	return e.single(ctx, in, out, p, actions{write: "scaled", lognorm: true})
+}
+
+// PCA computes principal components of the matrix as it is, over the genes of
+// var/highly_variable where that exists. With out "" the result is added to in.
+// Source: scanpy.pp.pca.
+func (e *Engine) PCA(ctx context.Context, in, out string, p Pipeline) (*Report, error) {
+	return e.single(ctx, in, out, p, actions{pca: true, lognorm: true})
+}
+
+func (e *Engine) single(ctx context.Context, in, out string, p Pipeline, do actions) (*Report, error) {
+	if err := p.complete(); err != nil {
+		return nil, err
+	}
+	if out != "" && do.write == "" {
+		do.write = "copy"
+	}
+	if out == "" && do.write != "" {
+		return nil, errs.New(errs.Usage, "a step that changes X needs an output file")
+	}
+	return e.job(ctx, in, out, p, do)
+}
+
+// job runs one pipeline from file to file.
+func (e *Engine) job(ctx context.Context, in, out string, p Pipeline, do actions) (rep *Report, err error) {
+	start := time.Now()
+	if err := e.checkOut(in, out); err != nil {
+		return nil, err
+	}
+	before, err := stamp(in)
+	if err != nil {
+		return nil, err
+	}
+	j, err := e.open(ctx, in, p, do)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if j.out != nil && err != nil {
+			err = errors.Join(err, j.out.Abort())
+		}
+		err = errors.Join(err, j.close())
+	}()
+	if err := j.divide(ctx); err != nil {
+		return nil, err
+	}
+	if err := j.openOut(ctx, out); err != nil {
+		return nil, err
+	}
+	if err := j.execute(ctx); err != nil {
+		return nil, err
+	}
+	write := time.Now()
+	if err := j.writeResults(ctx); err != nil {
+		return nil, err
+	}
+	if out != "" {
+		if after, err := stamp(in); err != nil || after != before {
+			return nil, errs.At(errs.Data, in, "", "the file changed while it was read").Do("run again when nothing writes to it")
+		}
+	}
+	if err := j.out.Commit(); err != nil {
+		return nil, err
+	}
+	j.watch.add(StepReport{Name: "write results"}, write)
+	return j.finish(out, start), nil
+}
+
+// checkOut refuses an output that cannot be before anything is read.
+func (e *Engine) checkOut(in, out string) error {
+	if out == "" {
+		return nil
+	}
+	if st, err := os.Stat(out); err == nil {
+		if st.IsDir() {
+			return errs.At(errs.Usage, out, "", "is a folder").Do("name a file")
+		}
+		if ist, err := os.Stat(in); err == nil && os.SameFile(st, ist) {
+			return errs.At(errs.Usage, out, "", "is the input itself").Do("name another file")
+		}
+		if !e.o.Overwrite {
+			return errs.At(errs.Usage, out, "", "exists already").Do("name another file, or give --force")
+		}
+	}
+	if st, err := os.Stat(filepath.Dir(out)); err != nil || !st.IsDir() {
+		return errs.At(errs.Resource, out, "", "its folder does not exist").Do("make it first")
+	}
+	return nil
+}
+
+// fileStamp changes when a file does.
+type fileStamp struct {
+	size int64
+	mod  time.Time
+}
+
+func stamp(path string) (fileStamp, error) {
+	st, err := os.Stat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return fileStamp{}, errs.At(errs.Data, path, "", "there is no such file")
+	case err != nil:
+		return fileStamp{}, errs.At(errs.Resource, path, "", "cannot be read").Because(err)
+	case st.IsDir():
+		return fileStamp{}, errs.At(errs.Unsupported, path, "", "is a folder").Do("name an .h5ad file")
+	}
+	return fileStamp{st.Size(), st.ModTime()}, nil
+}
+
+// open opens the input and learns what the steps need to know beforehand.
+func (e *Engine) open(ctx context.Context, in string, p Pipeline, do actions) (j *job, err error) {
+	if _, err := stamp(in); err != nil {
+		return nil, err
+	}
+	j = &job{e: e, p: p, do: do, path: in, report: &Report{}}
+	j.watch.start = time.Now()
+	j.in, err = anndata.Open(ctx, in, anndata.Options{Ledger: e.ledger, Threads: e.o.Threads, Tmp: e.o.Tmp})
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range []func(context.Context) error{j.chooseMatrix, j.nameGenes, j.readBatches} {
+		if err := f(ctx); err != nil {
+			return nil, errors.Join(errs.InFile(err, in), j.close())
+		}
+	}
+	return j, nil
+}
+
+// chooseMatrix finds the matrix that the steps work on.
+func (j *job) chooseMatrix(ctx context.Context) (err error) {
+	switch {
+	case j.p.Layer != "":
+		j.m, err = j.in.Matrix("layers/" + j.p.Layer)
+		j.why = "as asked"
+	case j.do.lognorm && !j.countsWanted() && j.p.Raw != "yes":
+		j.m, err = j.in.Matrix("X")
+		j.why = "X as it is"
+	default:
+		j.m, j.why, err = j.in.Counts(ctx, j.p.Raw)
+	}
+	if err != nil {
+		return err
+	}
+	if j.m.Path != "X" && j.p.Raw == "auto" && j.p.Layer == "" {
+		j.e.log.Warn("counts are taken from " + j.m.Path + ": " + j.why)
+	}
+	j.nobs, j.nvars = j.m.Rows, j.m.Cols
+	if j.nobs == 0 || j.nvars == 0 {
+		return errs.At(errs.Data, j.path, j.m.Path, "%d cells x %d genes: there is nothing to do", j.nobs, j.nvars)
+	}
+	return nil
+}
+
+// nameGenes learns the genes' names and groups.
+func (j *job) nameGenes(context.Context) error {
+	v, err := j.in.VarOf(j.m)
+	if err != nil {
+		return err
+	}
+	if int64(v.Len()) != j.nvars {
+		return errs.At(errs.Corrupt, j.path, "var", "%d genes are named, and %s has %d", v.Len(), j.m.Path, j.nvars)
+	}
+	j.genes = v.Index
+	if j.do.qc || len(j.p.MaxPct) > 0 {
+		j.groupOf = make([]uint32, j.nvars)
+		for q, g := range j.p.GeneGroups {
+			if q >= 32 {
+				return errs.New(errs.Usage, "%d gene groups are more than 32", len(j.p.GeneGroups))
+			}
+			set := map[string]bool{}
+			for _, n := range g.Genes {
+				set[n] = true
+			}
+			j.groupNames = append(j.groupNames, g.Name)
+			for i, name := range j.genes {
+				if g.match(set, name) {
+					j.groupOf[i] |= 1 << q
+				}
+			}
+		}
+	}
+	return j.percentTop()
+}
+
+// percentTop fills in the default, as far as there are genes.
+func (j *job) percentTop() (err error) {
+	if !j.do.qc {
+		return nil
+	}
+	top := j.p.PercentTop
+	if top == nil {
+		top = slices.DeleteFunc(pp.DefaultPercentTop(), func(n int) bool { return int64(n) > j.nvars })
+	}
+	j.topN, err = pp.CheckPercentTop(top, int(j.nvars))
+	return err
+}
+
+// readBatches reads the column of batches.
+func (j *job) readBatches(context.Context) error {
+	if j.do.normalize {
+		j.logBase = lnBase(j.p.LogBase)
+	} else if j.do.lognorm {
+		j.logBase = j.in.LogBase()
+	}
+	key := j.p.BatchKey
+	if key == "" || !j.do.hvg {
+		return nil
+	}
+	obs, err := j.in.Obs()
+	if err != nil {
+		return err
+	}
+	c := obs.Column(key)
+	if c == nil {
+		return errs.At(errs.Data, j.path, "obs", "there is no column %q for --batch-key", key).Do("choose one of %s", strings.Join(obs.Names(), ", "))
+	}
+	names, err := c.Strings()
+	if err != nil {
+		return err
+	}
+	j.batchNames = slices.Sorted(slices.Values(names))
+	j.batchNames = slices.Compact(j.batchNames)
+	if len(j.batchNames) > maxBatches {
+		return errs.At(errs.Data, j.path, "obs/"+key, "%d batches are more than %d", len(j.batchNames), maxBatches).Do("is this the right column?")
+	}
+	number := map[string]int32{}
+	for i, n := range j.batchNames {
+		number[n] = int32(i)
+	}
+	j.batchOf = make([]int32, len(names))
+	for i, n := range names {
+		j.batchOf[i] = number[n]
+	}
+	return nil
+}
+
+const maxBatches = 10000
+
+// close frees what the job holds. It can be called again.
+func (j *job) close() error {
+	var err error
+	if j.cacheIn != nil {
+		if c, e := j.cacheIn.Seal(); e == nil {
+			err = errors.Join(err, c.Close())
+		}
+	}
+	if j.tilesIn != nil {
+		if c, e := j.tilesIn.Seal(); e == nil {
+			err = errors.Join(err, c.Close())
+		}
+	}
+	if j.cache != nil {
+		err = errors.Join(err, j.cache.Close())
+	}
+	if j.tiles != nil {
+		err = errors.Join(err, j.tiles.Close())
+	}
+	if j.gram != nil {
+		j.gram.Close()
+	}
+	if j.source != nil {
+		err = errors.Join(err, j.source.Close())
+	}
+	j.perCell.Release()
+	return errors.Join(err, j.in.Close())
+}
+
+// finish completes the report.
+func (j *job) finish(out string, start time.Time) *Report {
+	r := j.report
+	r.Version, r.Device, r.Threads, r.Budget = j.e.o.Version, j.e.backends[0].Info().Name, j.e.o.Threads, j.e.budget
+	r.Input = j.inputReport()
+	if out == "" {
+		out = j.path
+	}
+	r.Output = OutputReport{Path: out, Obs: j.nKept(), Vars: j.nGenes()}
+	if st, err := os.Stat(out); err == nil {
+		r.Output.Bytes = st.Size()
+	}
+	r.Steps = j.watch.steps
+	for _, s := range r.Steps {
+		if s.Name == "input file" {
+			r.Passes++
+			r.Read += s.Read
+		}
+	}
+	r.Peak, r.PeakRSS, r.Scratch = j.e.ledger.Peak(), memory.PeakRSS(), j.e.ledger.PeakOf(memory.Scratch)
+	r.Seconds = time.Since(start).Seconds()
+	return r
+}
