@@ -14,8 +14,6 @@ type Inflater struct {
 	tables
 	pre   [1 << preBits]uint32
 	lens  [maxLit + maxDist + 138]uint8
-	nLit  int
-	nDist int
 	fixed bool // the tables hold the fixed codes of RFC 1951 section 3.2.6
 	loop  int  // for tests: one of the loops below
 }
