@@ -22,12 +22,16 @@ const MaxTerm = 1 << 52
 // so a term and its opposite cancel.
 func ToFixed(v float64) Fixed {
 	a := math.Abs(v)
-	hi := uint64(a)
-	f := Fixed{Lo: uint64((a - float64(hi)) * (1 << 64)), Hi: int64(hi)}
-	if v < 0 {
-		return f.Neg()
-	}
-	return f
+	hi := int64(a)
+	// In two halves, as a conversion to uint64 is slow on some processors; no
+	// step rounds but the last cut.
+	part := (a - float64(hi)) * (1 << 32)
+	up := int64(part)
+	low := int64((part - float64(up)) * (1 << 32))
+	// A negative v is negated without a branch, as signs come in no order.
+	m := int64(math.Float64bits(v)) >> 63
+	lo, borrow := bits.Sub64(uint64(up<<32|low)^uint64(m), uint64(m), 0)
+	return Fixed{lo, (hi ^ m) - m - int64(borrow)}
 }
 
 // Neg returns -a.
