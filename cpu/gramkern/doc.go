@@ -34,4 +34,4 @@ const Group = 48
 // SumRows is the number of rows of a dense product that are summed in float32
 // before the sum goes to the float64 total. A constant of the numbers, not of
 // the machine.
-const SumRows = 256
+const SumRows = 64
