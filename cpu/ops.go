@@ -31,6 +31,12 @@ func kernelOf(name string) kernel {
 		return as(values)
 	case "dense":
 		return as(dense)
+	case "gramfill":
+		return as(gramFill)
+	case "grammultiply":
+		return as(gramMultiply)
+	case "project":
+		return as(project)
 	}
 	return nil
 }
