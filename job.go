@@ -76,7 +76,9 @@ type job struct {
 	tilesIn   *chunk.Cache
 	tiles     *chunk.Cached
 	tileStats []float64 // mean, then deviation, of the selected genes
-	gram      *decomp.Gram
+	gram      *decomp.Moments
+	values    decomp.Values
+	tileCells []int64
 	pca       *decomp.Result
 	report    *Report
 	watch     stopwatch

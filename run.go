@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gpusc/gpusc/anndata"
+	"github.com/gpusc/gpusc/chunk"
 	"github.com/gpusc/gpusc/internal/errs"
 	"github.com/gpusc/gpusc/memory"
 	"github.com/gpusc/gpusc/pp"
@@ -325,13 +326,8 @@ const maxBatches = 10000
 // close frees what the job holds. It can be called again.
 func (j *job) close() error {
 	var err error
-	if j.cacheIn != nil {
-		if c, e := j.cacheIn.Seal(); e == nil {
-			err = errors.Join(err, c.Close())
-		}
-	}
-	if j.tilesIn != nil {
-		if c, e := j.tilesIn.Seal(); e == nil {
+	for _, c := range []*chunk.Cache{j.cacheIn, j.tilesIn} {
+		if c != nil {
 			err = errors.Join(err, c.Close())
 		}
 	}
@@ -340,9 +336,6 @@ func (j *job) close() error {
 	}
 	if j.tiles != nil {
 		err = errors.Join(err, j.tiles.Close())
-	}
-	if j.gram != nil {
-		j.gram.Close()
 	}
 	if j.source != nil {
 		err = errors.Join(err, j.source.Close())

@@ -76,14 +76,10 @@ func (j *job) packStep() (pass.Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := chunk.NewCache(chunk.CacheOptions{
+	j.cacheIn = chunk.NewCache(chunk.CacheOptions{
 		Ledger: j.e.ledger, Tmp: j.e.o.Tmp, MemoryLimit: j.mem.cache, Spans: len(src.Spans()), Cols: j.nvars,
 	})
-	if err != nil {
-		return nil, err
-	}
-	j.cacheIn = c
-	return &pp.Pack{To: c}, nil
+	return &pp.Pack{To: j.cacheIn}, nil
 }
 
 // filterGenes decides which genes stay, from the cells that stay.

@@ -1,0 +1,101 @@
+package gpusc
+
+import (
+	"context"
+	"errors"
+
+	"github.com/gpusc/gpusc/chunk"
+	"github.com/gpusc/gpusc/decomp"
+	"github.com/gpusc/gpusc/internal/errs"
+	"github.com/gpusc/gpusc/pass"
+	"github.com/gpusc/gpusc/pp"
+)
+
+// pickStep makes the step that takes the selected genes out of each piece, cut
+// into tiles of a fixed number of cells.
+func (j *job) pickStep() (pass.Step, error) {
+	p := len(j.selected)
+	to := make([]int32, j.nvars)
+	for g := range to {
+		to[g] = -1
+	}
+	for i, g := range j.selected {
+		to[g] = int32(i)
+	}
+	rows := decomp.TileRows(p)
+	j.tilesIn = chunk.NewCache(chunk.CacheOptions{
+		Ledger: j.e.ledger, Tmp: j.e.o.Tmp, MemoryLimit: j.mem.tiles,
+		Spans: int((j.nKept() + int64(rows) - 1) / int64(rows)), Cols: int64(p),
+	})
+	var err error
+	j.rechunk, err = chunk.NewRechunk(chunk.RechunkOptions{Ledger: j.e.ledger, Rows: rows}, j.tilesIn.Put)
+	if err != nil {
+		return nil, err
+	}
+	j.tileSums = pp.NewGeneSums(p, 1, true, false)
+	j.tileCells = make([]int64, p)
+	return &pp.Pick{
+		Map: to, Cols: p, Cells: j.tileCells,
+		Moments: &pp.AddMoments{Log1p: j.do.normalize, LnBase: j.logBaseOf(), Out: j.tileSums},
+		Put:     j.rechunk.Put,
+	}, nil
+}
+
+// covariance adds up the centred products of the selected genes.
+func (j *job) covariance(ctx context.Context) (err error) {
+	if j.nKept() < 2 {
+		return errs.At(errs.Data, j.path, "", "PCA wants at least 2 cells, and %d stay", j.nKept())
+	}
+	// The cache of all genes has done its work: PCA may have the memory.
+	if j.cache != nil {
+		if err := j.cache.Close(); err != nil {
+			return err
+		}
+		j.cache = nil
+	}
+	n := j.nKept()
+	m := pp.MomentsOf(n, j.tileSums.Float(j.tileSums.Sum, 0), j.tileSums.Float(j.tileSums.SumSq, 0))
+	j.values = decomp.Values{Scale: j.scales(), Log1p: j.do.normalize, LnBase: j.logBaseOf(), Mean: m.Mean}
+	if j.p.Scale || j.p.MaxValue > 0 {
+		j.values.Std, j.values.Max = pp.ScaleStd(m.Var), j.p.MaxValue
+	}
+	streams, err := j.streams(j.e.o.Threads)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		for _, s := range streams {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	g := decomp.Gram{
+		Device: j.e.backends[0], Streams: streams, Source: j.tiles, Values: j.values, Plan: decomp.PlanGram(j.tileCells, n),
+	}
+	if j.e.o.Progress != nil {
+		g.Done = func(rows int64) { j.e.o.Progress(pass.Progress{Pass: "covariance", Cells: rows, Of: n}) }
+	}
+	j.gram, err = g.Accumulate(ctx)
+	return err
+}
+
+// scales are the factors of normalisation of the cells that stay; nil: none.
+func (j *job) scales() []float64 {
+	if !j.do.normalize {
+		return nil
+	}
+	s := make([]float64, len(j.totals))
+	for i, t := range j.totals {
+		s[i] = 1
+		if t > 0 {
+			s[i] = j.target / t
+		}
+	}
+	return s
+}
+
+// eigenvectors turns the products into principal components.
+func (j *job) eigenvectors(ctx context.Context) (err error) {
+	j.pca, err = decomp.PCA(ctx, j.gram, j.values, decomp.PCAOptions{Components: j.p.NComps, Threads: j.e.o.Threads})
+	j.gram = nil
+	return err
+}
