@@ -36,7 +36,7 @@ func (j *job) arrange() ([]pass.Planned, error) {
 	j.hvgNodes()
 	j.writeNodes()
 	j.pcaNodes()
-	plan, err := pass.Arrange(j.nodes)
+	plan, err := pass.Arrange(j.planned())
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,16 @@ func (j *job) arrange() ([]pass.Planned, error) {
 			break
 		}
 	}
-	return pass.Arrange(j.nodes)
+	return pass.Arrange(j.planned())
+}
+
+// planned is the list of steps as the planner sees them.
+func (j *job) planned() []pass.Node {
+	out := make([]pass.Node, len(j.nodes))
+	for i, n := range j.nodes {
+		out[i] = n.Node
+	}
+	return out
 }
 
 func (j *job) add(n node) { j.nodes = append(j.nodes, n) }

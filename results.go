@@ -330,9 +330,11 @@ func (j *job) projectStep() (pass.Step, error) {
 		return nil, err
 	}
 	j.closers = append(j.closers, w)
+	v := j.values
 	return &pp.Project{
-		Genes: len(j.selected), W: j.pca.Weights, Offset: j.pca.Offset, K: k, T: j.tileTransform(),
-		Put: func(_ context.Context, v []float32) error { return w.Put(v) },
+		Log1p: v.Log1p, LnBase: v.LnBase, Scaled: v.Std != nil, Mean: v.Mean, Std: v.Std, NoCentre: v.NoCentre, Max: v.Max,
+		K: k, Stride: j.pca.Stride, W: j.pca.W, Offset: j.pca.Offset,
+		Put: func(_ context.Context, rows []float32) error { return w.Put(rows) },
 	}, nil
 }
 
