@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -171,6 +172,10 @@ func TestHVGRefusals(t *testing.T) {
 		"names":         {run([]Moments{ok}, HVGOptions{Names: []string{"a"}}), errs.Usage},
 		"NaN":           {run([]Moments{nan}, HVGOptions{}), errs.Data},
 		"n":             {run([]Moments{ok}, HVGOptions{NTopGenes: -1}), errs.Usage},
+		"many bins":     {run([]Moments{ok}, HVGOptions{NBins: 1 << 30}), errs.Usage},
+		"span":          {run([]Moments{ok}, HVGOptions{Span: -1}), errs.Usage},
+		"flavour":       {HVGOptions{Flavor: "seurat_v4"}.Check(), errs.Usage},
+		"empty batch":   {run([]Moments{ok, {Mean: ok.Mean, Var: ok.Var}}, HVGOptions{}), errs.Data},
 		"bins":          {run([]Moments{ok}, HVGOptions{NBins: -1}), errs.Usage},
 		"theta":         {run([]Moments{ok}, HVGOptions{Theta: -1}), errs.Usage},
 		"clip":          {run([]Moments{ok}, HVGOptions{Clip: math.NaN()}), errs.Usage},
@@ -188,6 +193,17 @@ func TestHVGRefusals(t *testing.T) {
 	}
 	if _, _, err := V3Limits(Moments{N: 1, Mean: []float64{1}, Var: []float64{0}}, 0); !errors.Is(err, errs.Data) {
 		t.Error(err)
+	}
+}
+
+func TestWarnsOfTooFewGenes(t *testing.T) {
+	m := Moments{N: 9, Mean: []float64{1, 2, 0}, Var: []float64{1, 3, 0}}
+	res, err := SeuratHVG([]Moments{m}, HVGOptions{NTopGenes: 3, NBins: 1})
+	if err != nil || len(res.Warnings) != 1 || !strings.Contains(res.Warnings[0], "3 genes were asked for, and 2") {
+		t.Error(res, err)
+	}
+	if !slices.Equal(res.HighlyVariable, []bool{true, true, false}) {
+		t.Error(res.HighlyVariable)
 	}
 }
 
