@@ -52,6 +52,9 @@ func equalBins(x []float64, n int) []float64 {
 	}
 	edges := linspace(lo, hi, n)
 	edges[0] -= float64((hi - lo) * 0.001)
+	if edges[0] == lo { // a range of rounding errors, where pandas has no bin for lo
+		edges[0] = math.Nextafter(lo, math.Inf(-1))
+	}
 	return edges
 }
 

@@ -21,6 +21,7 @@ const (
 	defaultMaxMean     = 3.0
 	defaultMinDisp     = 0.5
 	fewestCellsForVars = 2
+	mostBins           = 1 << 20
 )
 
 // Moments describe the genes of one batch of cells, of whichever values the
@@ -132,6 +133,23 @@ func (r *HVGResult) Columns() []Column {
 	return out
 }
 
+// Check tells what is wrong with the options before any data is read.
+// Errors: errs.Usage.
+func (o HVGOptions) Check() error {
+	switch o.Flavor {
+	case "", FlavorSeurat, FlavorCellRanger, FlavorSeuratV3, FlavorSeuratPaper:
+	case FlavorPearson:
+		if o.NTopGenes == 0 {
+			return errs.New(errs.Usage, "highly variable genes: flavour pearson_residuals has no cut-offs").Do("give n_top_genes")
+		}
+	default:
+		return errs.New(errs.Usage, "highly variable genes: there is no flavour %q", o.Flavor).
+			Do("use seurat, cell_ranger, seurat_v3, seurat_v3_paper or pearson_residuals")
+	}
+	_, err := o.withDefaults()
+	return err
+}
+
 // withDefaults fills in scanpy's defaults and refuses what cannot be.
 func (o HVGOptions) withDefaults() (HVGOptions, error) {
 	def := func(v *float64, d float64) {
@@ -153,10 +171,12 @@ func (o HVGOptions) withDefaults() (HVGOptions, error) {
 	switch {
 	case o.NTopGenes < 0:
 		return o, errs.New(errs.Usage, "highly variable genes: n_top_genes is %d", o.NTopGenes).Do("use 0 or more")
-	case o.NBins < 0:
-		return o, errs.New(errs.Usage, "highly variable genes: n_bins is %d", o.NBins).Do("use 1 or more")
+	case o.NBins < 0 || o.NBins > mostBins:
+		return o, errs.New(errs.Usage, "highly variable genes: n_bins is %d", o.NBins).Do("use 1 to %d", mostBins)
 	case math.IsNaN(o.MinMean) || math.IsNaN(o.MaxMean) || math.IsNaN(o.MinDisp) || math.IsNaN(o.MaxDisp):
 		return o, errs.New(errs.Usage, "highly variable genes: a cut-off is not a number")
+	case !(o.Span > 0) || math.IsInf(o.Span, 1):
+		return o, errs.New(errs.Usage, "highly variable genes: span is %g", o.Span).Do("use a number above 0, at most 1 as a rule")
 	case !(o.Theta > 0):
 		return o, errs.New(errs.Usage, "highly variable genes: theta is %g", o.Theta).Do("use a number above 0")
 	case !(o.Clip >= 0):
@@ -172,6 +192,9 @@ func checkBatches(batches []Moments, o HVGOptions) (genes int, err error) {
 	}
 	genes = len(batches[0].Mean)
 	for i, b := range batches {
+		if b.N <= 0 {
+			return 0, errs.New(errs.Data, "highly variable genes: batch %d holds no cells", i).Do("drop its category")
+		}
 		if len(b.Mean) != genes || len(b.Var) != genes || b.Cells != nil && len(b.Cells) != genes {
 			return 0, errs.New(errs.Usage, "highly variable genes: batch %d has %d means, %d variances, %d cell counts, want %d",
 				i, len(b.Mean), len(b.Var), len(b.Cells), genes)

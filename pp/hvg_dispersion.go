@@ -57,14 +57,11 @@ func dispersionHVG(batches []Moments, o HVGOptions) (*HVGResult, error) {
 			}
 			return nil, err
 		}
-		if d := parts[i].dropped; d > 0 {
-			where := ""
-			if merged {
-				where = fmt.Sprintf(" in batch %d", i)
-			}
-			res.Warnings = append(res.Warnings, fmt.Sprintf(
-				"cell_ranger: %d of 21 bin edges coincide%s and were dropped; genes without counts may be the cause", d, where))
+		where := ""
+		if merged {
+			where = fmt.Sprintf(" in batch %d", i)
 		}
+		res.Warnings = append(res.Warnings, parts[i].warnings(where, o)...)
 	}
 	if merged {
 		mergeDispersions(res, parts, o)
@@ -80,6 +77,20 @@ type dispersions struct {
 	mean, disp, z []float64
 	chosen        []bool
 	dropped       int // coinciding edges of bins
+	scored        int // genes whose z is a number
+}
+
+// warnings tells what the user should know of the batch.
+func (d *dispersions) warnings(where string, o HVGOptions) (out []string) {
+	if d.dropped > 0 {
+		out = append(out, fmt.Sprintf(
+			"cell_ranger: %d of 21 bin edges coincide%s and were dropped; genes without counts may be the cause", d.dropped, where))
+	}
+	if d.scored < o.NTopGenes {
+		out = append(out, fmt.Sprintf(
+			"%s: %d genes were asked for, and %d have a normalised dispersion%s: all of those are taken", o.Flavor, o.NTopGenes, d.scored, where))
+	}
+	return out
 }
 
 // oneBatch computes the table of one batch, over the genes that take part, and
@@ -103,6 +114,11 @@ func oneBatch(m *Moments, o HVGOptions) (*dispersions, error) {
 		edges, out.dropped = percentileBins(mean)
 	}
 	z := binScores(disp, members(assign(mean, edges), max(len(edges)-1, 0)), o.Flavor)
+	for _, v := range z {
+		if !math.IsNaN(v) {
+			out.scored++
+		}
+	}
 	chosen, err := choose(mean, z, o)
 	if err != nil {
 		return nil, err

@@ -110,12 +110,9 @@ func PearsonVariances(n int64, share, sum, sumsq []float64) []float64 {
 // and variances. Errors: errs.Usage without NTopGenes or for lengths that
 // differ.
 func PearsonHVG(overall Moments, residual [][]float64, o HVGOptions) (*HVGResult, error) {
-	o, err := o.withDefaults()
-	if err != nil {
+	o.Flavor = FlavorPearson
+	if err := o.Check(); err != nil {
 		return nil, err
-	}
-	if o.NTopGenes == 0 {
-		return nil, errs.New(errs.Usage, "highly variable genes: flavour pearson_residuals has no cut-offs").Do("give n_top_genes")
 	}
 	n, err := checkBatches([]Moments{overall}, o)
 	if err != nil {

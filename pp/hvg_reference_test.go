@@ -207,26 +207,22 @@ func TestSeurat(t *testing.T) {
 		}
 	})
 	scaled := readMatrix(t, pbmc68, 765, "").normalised(t, 1e4)
-	t.Run("mean.var.plot", func(t *testing.T) {
-		ref := readTable(t, "seurat_hvg.csv")
-		res, err := SeuratHVG(scaled.moments(false), HVGOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		near(t, "means", res.Means, ref.floats(t, "means"), 1e-6, 0)
-		near(t, "dispersions", res.Dispersions, ref.floats(t, "dispersions"), 1e-6, 0)
-		near(t, "dispersions_norm", res.DispersionsNorm, ref.floats(t, "dispersions_norm"), 2e-5, 1)
-		near(t, "highly_variable", res.HighlyVariable, ref.floats(t, "highly_variable"), 0, 0)
-	})
-	t.Run("cell ranger", func(t *testing.T) {
-		ref := readTable(t, "cell_ranger_hvg.csv")
-		res, err := CellRangerHVG(scaled.log1p().moments(false), HVGOptions{NTopGenes: 100})
-		if err != nil {
-			t.Fatal(err)
-		}
-		near(t, "means", res.Means, ref.floats(t, "means"), 1e-6, 0)
-		near(t, "dispersions", res.Dispersions, ref.floats(t, "dispersions"), 1e-6, 0)
-		near(t, "dispersions_norm", res.DispersionsNorm, ref.floats(t, "dispersions_norm"), 2e-5, 1)
-		near(t, "highly_variable", res.HighlyVariable, ref.floats(t, "highly_variable"), 0, 0)
-	})
+	for name, run := range map[string]func() (*HVGResult, error){
+		"seurat_hvg": func() (*HVGResult, error) { return SeuratHVG(scaled.moments(false), HVGOptions{}) },
+		"cell_ranger_hvg": func() (*HVGResult, error) {
+			return CellRangerHVG(scaled.log1p().moments(false), HVGOptions{NTopGenes: 100})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ref := readTable(t, name+".csv")
+			res, err := run()
+			if err != nil {
+				t.Fatal(err)
+			}
+			near(t, "means", res.Means, ref.floats(t, "means"), 1e-6, 0)
+			near(t, "dispersions", res.Dispersions, ref.floats(t, "dispersions"), 1e-6, 0)
+			near(t, "dispersions_norm", res.DispersionsNorm, ref.floats(t, "dispersions_norm"), 2e-5, 1)
+			near(t, "highly_variable", res.HighlyVariable, ref.floats(t, "highly_variable"), 0, 0)
+		})
+	}
 }

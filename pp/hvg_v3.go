@@ -22,8 +22,11 @@ func V3Limits(batch Moments, span float64) (regStd, clip []float64, err error) {
 	if span == 0 {
 		span = defaultSpan
 	}
+	if _, err := checkBatches([]Moments{batch}, HVGOptions{}); err != nil {
+		return nil, nil, err
+	}
 	if batch.N < fewestCellsForVars {
-		return nil, nil, errs.New(errs.Data, "highly variable genes: %d cells have no variance", batch.N).
+		return nil, nil, errs.New(errs.Data, "highly variable genes: a batch of one cell has no variance").
 			Do("drop or merge batches of fewer than two cells")
 	}
 	var x, y []float64
