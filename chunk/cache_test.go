@@ -122,6 +122,7 @@ func compareSources(t *testing.T, src Source, d *Cached) {
 				if buf, err = d.Packed(i, buf); err != nil || int64(len(buf)) != d.PackedSize(i) {
 					t.Error(err)
 				}
+				wantSelected(t, d, i, &got)
 				if lies, ok := d.View(i); ok && string(lies) != string(buf) || pack.Verify(buf) != nil {
 					t.Error("packed bytes differ", err)
 				}
@@ -137,6 +138,40 @@ func compareSources(t *testing.T, src Source, d *Cached) {
 		})
 	}
 	wg.Wait()
+}
+
+// wantSelected reads every third gene of piece i, which all is the whole of.
+func wantSelected(t *testing.T, d *Cached, i int, all *Chunk) {
+	genes, k := make([]int32, all.Cols), int32(0)
+	for g := range genes {
+		genes[g] = -1
+		if g%3 == 1 {
+			genes[g] = k
+			k++
+		}
+	}
+	var ch Chunk
+	if err := d.ReadSelect(bg, i, genes, int(k), &ch); err != nil {
+		t.Error(err)
+		return
+	}
+	got := rowsOf(&ch)
+	for r, want := range rowsOf(all) {
+		for g, v := range want {
+			if g%3 == 1 && got[r][g/3] != v {
+				t.Errorf("piece %d, row %d, gene %d: %v, not %v", i, r, g, got[r][g/3], v)
+			}
+			if g%3 == 1 {
+				delete(got[r], g/3)
+			}
+		}
+		if len(got[r]) > 0 || ch.Row0 != all.Row0 {
+			t.Errorf("piece %d, row %d has more: %v", i, r, got[r])
+		}
+	}
+	if err := d.ReadSelect(bg, i, genes[1:], int(k), &ch); !errors.Is(err, errs.Usage) {
+		t.Error(err)
+	}
 }
 
 // TestCacheFewerRows puts pieces that lost rows, some all of them.
