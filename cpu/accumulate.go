@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"unsafe"
 
+	"github.com/gpusc/gpusc/chunk/pack"
 	"github.com/gpusc/gpusc/internal/errs"
 	"github.com/gpusc/gpusc/kernels"
 	"github.com/gpusc/gpusc/memory"
@@ -22,6 +23,7 @@ type work struct {
 	terms  termTable
 	value  valueTable
 	top    topScratch
+	unpack pack.Scratch
 }
 
 // zeros returns n zero elements of private memory, which the caller must leave

@@ -31,6 +31,8 @@ func kernelOf(name string) kernel {
 		return as(values)
 	case "dense":
 		return as(dense)
+	case "unpack":
+		return as(unpack)
 	}
 	return nil
 }

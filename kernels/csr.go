@@ -21,9 +21,14 @@ func (k ValueKind) Bytes() int64 {
 }
 
 // CSR is a canonical chunk (see chunk.Chunk) in a backend's memory.
+//
+// NNZ is how many values the arrays have room for. The number that there are is
+// Indptr[Rows], which may be less, so that an operation can follow another that
+// decides how many values stay (Select) without the caller looking in between.
+// What lies behind is not read.
 type CSR struct {
 	Rows, Cols int
-	NNZ        int64
+	NNZ        int64 // at least Indptr[Rows]
 	Kind       ValueKind
 	Indptr     device.Buffer // int64[Rows+1], first is 0
 	Indices    device.Buffer // uint32[NNZ], rising strictly within a row
