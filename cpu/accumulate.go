@@ -13,17 +13,18 @@ import (
 
 // work is a stream's private memory, kept from launch to launch.
 type work struct {
-	ledger *memory.Ledger
-	direct bool   // never use acc
-	acc    []byte // all zero between launches
-	res    *memory.Reservation
-	order  []int32
-	start  []int
-	row    []float64
-	terms  termTable
-	value  valueTable
-	top    topScratch
-	unpack pack.Scratch
+	ledger   *memory.Ledger
+	direct   bool   // never use acc
+	acc      []byte // all zero between launches
+	res      *memory.Reservation
+	order    []int32
+	start    []int
+	row      []float64
+	expected []expectation
+	terms    termTable
+	value    valueTable
+	top      topScratch
+	unpack   pack.Scratch
 }
 
 // zeros returns n zero elements of private memory, which the caller must leave
