@@ -38,9 +38,11 @@ type CSR struct {
 // Transform turns a stored value x of row r into the value that statistics are
 // taken of: v = x * Scale[r], then, with Log1p, v = log1p(v) / LnBase. The
 // product, the logarithm (function Log1p of this package) and the division are
-// each rounded to float64.
+// each rounded to float64. With Expm1 instead, for values that are logarithms
+// already, v = expm1(v * LnBase) by function Expm1. Not both.
 type Transform struct {
 	Scale  device.Buffer // float64[Rows]; nil: 1 for each row
 	Log1p  bool
-	LnBase float64 // natural logarithm of the base; 0: no division
+	Expm1  bool
+	LnBase float64 // natural logarithm of the base; 0: natural, no division or product
 }

@@ -99,6 +99,8 @@ func positive(r *rand.Rand) float64 { return float64(float32(math.Exp(12*r.Float
 
 func positive64(r *rand.Rand) float64 { return math.Exp(30*r.Float64() - 20) }
 
+func logarithm(r *rand.Rand) float64 { return float64(float32(0.01 + 9*r.Float64())) }
+
 func signed(r *rand.Rand) float64 {
 	return float64(float32(math.Copysign(positive(r), r.Float64()-0.5)))
 }
