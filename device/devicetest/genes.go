@@ -49,14 +49,14 @@ func place(m *matrix, group []int32, row int, c uint32) int {
 
 // groupsToTry are numbers of groups.
 func groupsToTry(m *matrix) []int {
-	if m.cols > 10000 {
+	if m.cols > 10000 || m.rows > 10000 {
 		return []int{1, 2} // for the time it takes
 	}
 	return []int{1, 2, 7}
 }
 
 func testGeneStats(t *testing.T, r *rig) {
-	for _, m := range matrices(what{huge: true, negative: true}) {
+	for _, m := range append(matrices(what{huge: true, negative: true}), tall()) {
 		for _, groups := range groupsToTry(m) {
 			n, group := groups*m.cols, rowGroups(m.rows, groups)
 			sum, cells := newSums(), make([]uint64, n)
@@ -134,6 +134,9 @@ func (a aTransform) on(r *rig, scale []float64) kernels.Transform {
 func testMoments(t *testing.T, r *rig) {
 	for _, a := range transforms() {
 		ms := matrices(what{huge: a.log, negative: !a.log})
+		if !a.scaled && !a.log {
+			ms = append(ms, tall())
+		}
 		if a.exp { // of larger values the terms would be too large
 			ms = []*matrix{
 				generate("logarithms", 50, 120, kernels.Float32, 0.3, true, logarithm),
@@ -183,7 +186,7 @@ func limits(n int) []float64 {
 }
 
 func testClippedMoments(t *testing.T, r *rig) {
-	for _, m := range matrices(what{negative: true}) {
+	for _, m := range append(matrices(what{negative: true}), tall()) {
 		for _, groups := range groupsToTry(m) {
 			n, group := groups*m.cols, rowGroups(m.rows, groups)
 			clip, sum, sq, clipped := limits(n), newSums(), newSums(), make([]uint64, n)
