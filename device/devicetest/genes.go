@@ -56,7 +56,7 @@ func groupsToTry(m *matrix) []int {
 }
 
 func testGeneStats(t *testing.T, r *rig) {
-	for _, m := range append(matrices(what{huge: true, negative: true}), tall()) {
+	for _, m := range append(matrices(what{huge: true, negative: true}), tall(1<<24-1)) {
 		for _, groups := range groupsToTry(m) {
 			n, group := groups*m.cols, rowGroups(m.rows, groups)
 			sum, cells := newSums(), make([]uint64, n)
@@ -135,7 +135,7 @@ func testMoments(t *testing.T, r *rig) {
 	for _, a := range transforms() {
 		ms := matrices(what{huge: a.log, negative: !a.log})
 		if !a.scaled && !a.log {
-			ms = append(ms, tall())
+			ms = append(ms, tall(1<<22))
 		}
 		if a.exp { // of larger values the terms would be too large
 			ms = []*matrix{
@@ -186,7 +186,7 @@ func limits(n int) []float64 {
 }
 
 func testClippedMoments(t *testing.T, r *rig) {
-	for _, m := range append(matrices(what{negative: true}), tall()) {
+	for _, m := range append(matrices(what{negative: true}), tall(1<<22)) {
 		for _, groups := range groupsToTry(m) {
 			n, group := groups*m.cols, rowGroups(m.rows, groups)
 			clip, sum, sq, clipped := limits(n), newSums(), newSums(), make([]uint64, n)

@@ -159,12 +159,14 @@ func matrices(w what) []*matrix {
 }
 
 // tall has so many rows with values that are the largest of their kind that a
-// sum kept in too few bits runs over. Each gene holds one value throughout.
-func tall() *matrix {
+// sum kept in too few bits runs over. Each gene holds one value throughout, the
+// third one top.
+func tall(top float64) *matrix {
 	gene := 0
 	return generate("tall", 70000, 5, kernels.Counts, 1, false, func(*rand.Rand) float64 {
+		x := [...]float64{256, 255, top, 1<<16 - 1, 1<<20 - 1}[gene%5]
 		gene++
-		return [...]float64{1<<20 - 1, 255, 1<<24 - 1, 1<<16 - 1, 1 << 25}[gene%5]
+		return x
 	})
 }
 
