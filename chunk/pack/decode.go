@@ -16,18 +16,14 @@ import (
 // The memory that Decode may allocate is at most some 1,500 times the length
 // of b; callers who know how many values to expect compare ReadHeader first.
 func Decode(b []byte, out *Matrix, s *Scratch) error {
-	h, err := ReadHeader(b)
+	b, h, err := whole(b)
 	if err != nil {
 		return err
 	}
-	if int64(len(b)) < h.Size {
-		return corrupt("%d of %d bytes", len(b), h.Size)
-	}
-	b = b[:h.Size]
 	out.Rows, out.Cols, out.Kind = h.Rows, h.Cols, h.Kind
 	out.Indptr = resize(out.Indptr, h.Rows+1)
 	out.Indices = resize(out.Indices, int(h.NNZ))
-	if err := decodeLens(b[h.Lens:h.Idx], &h, out, s); err != nil {
+	if err := decodeLens(b[h.Lens:h.Idx], &h, out.Indptr, s); err != nil {
 		return err
 	}
 	if err := decodeIdx(b[h.Idx:h.Vals], &h, out, s); err != nil {
@@ -45,6 +41,18 @@ func Decode(b []byte, out *Matrix, s *Scratch) error {
 		getF64(out.F64, vals)
 	}
 	return nil
+}
+
+// whole reads the header and cuts b to the size that it tells.
+func whole(b []byte) ([]byte, Header, error) {
+	h, err := ReadHeader(b)
+	if err != nil {
+		return nil, h, err
+	}
+	if int64(len(b)) < h.Size {
+		return nil, h, corrupt("%d of %d bytes", len(b), h.Size)
+	}
+	return b[:h.Size], h, nil
 }
 
 // resize returns a slice of n elements, x itself where it is large enough. The
@@ -112,9 +120,9 @@ func (r *reader) super(at int, dst []uint32, add uint32, s *Scratch) (base uint3
 }
 
 // decodeLens unpacks the row lengths and sums them up to row pointers.
-func decodeLens(sec []byte, h *Header, out *Matrix, s *Scratch) error {
+func decodeLens(sec []byte, h *Header, indptr []int64, s *Scratch) error {
 	r := newReader(sec, h.Rows)
-	out.Indptr[0] = 0
+	indptr[0] = 0
 	sum := int64(0)
 	for at := 0; at < h.Rows; at += superLen {
 		m := min(superLen, h.Rows-at)
@@ -128,7 +136,7 @@ func decodeLens(sec []byte, h *Header, out *Matrix, s *Scratch) error {
 		// A row has 2^32-1 values at most, and 4096 of them cannot overflow.
 		for i, n := range s.buf[:m] {
 			sum += int64(n)
-			out.Indptr[at+i+1] = sum
+			indptr[at+i+1] = sum
 		}
 		if sum > h.NNZ {
 			break
@@ -143,39 +151,61 @@ func decodeLens(sec []byte, h *Header, out *Matrix, s *Scratch) error {
 // blocks rounds a number of values up to whole blocks.
 func blocks(n int) int { return (n + blockLen - 1) &^ (blockLen - 1) }
 
-// decodeIdx unpacks the gaps between indices and sums them up.
+// idxReader unpacks gaps and sums them up to indices.
 //
 // That every index is below Cols <= 2^30 and every gap from 1 to 2^31 is
 // enough for them to rise strictly within a row: the sum cannot pass 2^32.
+type idxReader struct {
+	reader
+	cols   uint32
+	indptr []int64
+	row    int    // first row that may start in the next superblock
+	run    uint32 // index before it
+}
+
+func newIdxReader(sec []byte, h *Header, indptr []int64) idxReader {
+	return idxReader{
+		reader: newReader(sec, int(h.NNZ)), cols: uint32(h.Cols), indptr: indptr, run: uint32(h.Cols) - 1,
+	}
+}
+
+// next unpacks the m indices of the superblock at value at into dst, which has
+// room for whole blocks.
+func (r *idxReader) next(at, m int, dst []uint32, s *Scratch) error {
+	base, top, err := r.super(at, dst, 1, s)
+	if err != nil {
+		return err
+	}
+	if base != r.run || top > 31 {
+		return corrupt("value %d: index before it %d, not %d; gap of %d bits", at, base, r.run, top)
+	}
+	for ; r.row < len(r.indptr)-1 && r.indptr[r.row] < int64(at+m); r.row++ {
+		if r.indptr[r.row+1] > r.indptr[r.row] {
+			dst[r.indptr[r.row]-int64(at)] -= r.cols
+		}
+	}
+	// The zeros that fill up the last block must not raise the largest index.
+	clear(dst[m:])
+	last, largest := s.prefix(dst, r.run)
+	if largest >= r.cols {
+		return corrupt("index %d with %d columns near value %d", largest, r.cols, at)
+	}
+	r.run = last
+	return nil
+}
+
+// decodeIdx unpacks all indices.
 func decodeIdx(sec []byte, h *Header, out *Matrix, s *Scratch) error {
-	r := newReader(sec, int(h.NNZ))
-	run, row := uint32(h.Cols)-1, 0
-	for at := 0; at < int(h.NNZ); at += superLen {
-		m := min(superLen, int(h.NNZ)-at)
+	r := newIdxReader(sec, h, out.Indptr)
+	for at := 0; at < r.n; at += superLen {
+		m := min(superLen, r.n-at)
 		dst := out.Indices[at : at+m]
 		if m < superLen {
 			dst = s.buf[:blocks(m)]
 		}
-		base, top, err := r.super(at, dst, 1, s)
-		if err != nil {
+		if err := r.next(at, m, dst, s); err != nil {
 			return err
 		}
-		if base != run || top > 31 {
-			return corrupt("value %d: index before it %d, not %d; gap of %d bits", at, base, run, top)
-		}
-		for ; row < h.Rows && out.Indptr[row] < int64(at+m); row++ {
-			if out.Indptr[row+1] > out.Indptr[row] {
-				dst[out.Indptr[row]-int64(at)] -= uint32(h.Cols)
-			}
-		}
-		// What follows the last value in its block is 1 by the pad of zeros; it
-		// is set so that it cannot raise the largest index.
-		clear(dst[m:])
-		last, largest := s.prefix(dst, run)
-		if int64(largest) >= int64(h.Cols) {
-			return corrupt("index %d with %d columns near value %d", largest, h.Cols, at)
-		}
-		run = last
 		if m < superLen {
 			copy(out.Indices[at:], dst[:m])
 		}
@@ -192,16 +222,21 @@ func decodeCounts(sec []byte, out []uint32, s *Scratch) error {
 		if m < superLen {
 			dst = s.buf[:blocks(m)]
 		}
-		base, _, err := r.super(at, dst, 1, s)
-		if err != nil {
+		if err := r.counts(at, dst, s); err != nil {
 			return err
-		}
-		if base != 0 {
-			return corrupt("counts have a running value of %d", base)
 		}
 		if m < superLen {
 			copy(out[at:], dst[:m])
 		}
 	}
 	return nil
+}
+
+// counts unpacks the counts of one superblock.
+func (r *reader) counts(at int, dst []uint32, s *Scratch) error {
+	base, _, err := r.super(at, dst, 1, s)
+	if err == nil && base != 0 {
+		err = corrupt("counts have a running value of %d", base)
+	}
+	return err
 }

@@ -39,6 +39,13 @@ func FuzzUnpack(f *testing.F) {
 			}
 		}
 		_ = Verify(b)
+		if err == nil && h.Cols < 1<<16 {
+			genes, k := drawGenes(h.Cols, 0.3, 1)
+			var some Matrix
+			if DecodeSelect(b, genes, k, &some, new(Scratch)) == nil {
+				wantCanonical(t, &some)
+			}
+		}
 	})
 }
 

@@ -67,10 +67,12 @@ type Header struct {
 }
 
 // Scratch is the working memory of one goroutine's packing or unpacking, some
-// 20 KiB and 6 bytes per 256 values. Its zero value is ready for use.
+// 40 KiB and 6 bytes per 256 values. Its zero value is ready for use.
 type Scratch struct {
 	goOnly bool // tests: leave the assembly out
 	buf    [superLen]uint32
+	more   [superLen]uint32
+	ptrs   []int64     // DecodeSelect: row pointers of all columns
 	desc   [3][]uint16 // per block, of the three streams
 	base   [3][]uint32 // per superblock: running value before it
 	offs   [3][]uint32 // per superblock: payload offset in words
@@ -186,14 +188,11 @@ func checksum(b []byte) uint64 {
 // errs.Corrupt. Decode does not do it, as bytes that never left memory do not
 // need it.
 func Verify(b []byte) error {
-	h, err := ReadHeader(b)
+	b, h, err := whole(b)
 	if err != nil {
 		return err
 	}
-	if int64(len(b)) < h.Size {
-		return corrupt("%d of %d bytes", len(b), h.Size)
-	}
-	if got := checksum(b[:h.Size]); got != h.Sum {
+	if got := checksum(b); got != h.Sum {
 		return corrupt("checksum is %#x, not %#x", got, h.Sum)
 	}
 	return nil

@@ -3,6 +3,7 @@ package pack
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"unsafe"
 )
 
@@ -58,4 +59,21 @@ func getF64(dst []float64, src []byte) {
 	for i := range dst {
 		dst[i] = math.Float64frombits(binary.LittleEndian.Uint64(src[i*8:]))
 	}
+}
+
+// pickF32 appends the values at some places of src.
+func pickF32(dst []float32, src []byte, places []uint32) []float32 {
+	dst = slices.Grow(dst, len(places))
+	for _, i := range places {
+		dst = append(dst, math.Float32frombits(binary.LittleEndian.Uint32(src[i*4:])))
+	}
+	return dst
+}
+
+func pickF64(dst []float64, src []byte, places []uint32) []float64 {
+	dst = slices.Grow(dst, len(places))
+	for _, i := range places {
+		dst = append(dst, math.Float64frombits(binary.LittleEndian.Uint64(src[i*8:])))
+	}
+	return dst
 }
