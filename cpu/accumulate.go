@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"unsafe"
 
+	"github.com/gpusc/gpusc/chunk/pack"
 	"github.com/gpusc/gpusc/internal/errs"
 	"github.com/gpusc/gpusc/kernels"
 	"github.com/gpusc/gpusc/memory"
@@ -12,16 +13,18 @@ import (
 
 // work is a stream's private memory, kept from launch to launch.
 type work struct {
-	ledger *memory.Ledger
-	direct bool   // never use acc
-	acc    []byte // all zero between launches
-	res    *memory.Reservation
-	order  []int32
-	start  []int
-	row    []float64
-	terms  termTable
-	value  valueTable
-	top    topScratch
+	ledger   *memory.Ledger
+	direct   bool   // never use acc
+	acc      []byte // all zero between launches
+	res      *memory.Reservation
+	order    []int32
+	start    []int
+	row      []float64
+	expected []expectation
+	terms    termTable
+	value    valueTable
+	top      topScratch
+	unpack   pack.Scratch
 }
 
 // zeros returns n zero elements of private memory, which the caller must leave

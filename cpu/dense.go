@@ -38,8 +38,12 @@ func dense(w *work, op *kernels.Dense) error {
 		centre: op.Centre,
 		max:    op.Max,
 	}
-	out := slice[float32](&c, op.Out, c.product(m.rows, m.cols, "Out"), "Out")
-	if c.err != nil || m.rows == 0 || m.cols == 0 {
+	if op.Row0 < 0 || op.Rows < 0 || op.Row0 > m.rows || op.Rows > m.rows-op.Row0 {
+		c.fail("rows %d to %d of %d", op.Row0, op.Row0+op.Rows, m.rows)
+		return c.err
+	}
+	out := slice[float32](&c, op.Out, c.product(op.Rows, m.cols, "Out"), "Out")
+	if c.err != nil || op.Rows == 0 || m.cols == 0 {
 		return c.err
 	}
 	// What a gene is where nothing is stored is the same in every row: the
@@ -49,9 +53,10 @@ func dense(w *work, op *kernels.Dense) error {
 		zero[g] = s.at(0, uint32(g))
 	}
 	w.value.next()
-	for r := range m.rows {
+	for i := range op.Rows {
+		r := op.Row0 + i
 		lo, hi := m.ptr[r], m.ptr[r+1]
-		o, idx, scale := out[r*m.cols:(r+1)*m.cols], m.idx[lo:hi], tr.of(int32(r))
+		o, idx, scale := out[i*m.cols:(i+1)*m.cols], m.idx[lo:hi], tr.of(int32(r))
 		copy(o, zero)
 		switch m.kind {
 		case kernels.Counts:

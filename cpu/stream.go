@@ -31,8 +31,8 @@ type stream struct {
 type task struct {
 	run    func() error
 	name   string // of an operation, for its errors
-	thread bool // needs one of the backend's threads
-	always bool // runs after a failure as well: others wait for it
+	thread bool   // needs one of the backend's threads
+	always bool   // runs after a failure as well: others wait for it
 }
 
 // event implements device.Event.

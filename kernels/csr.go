@@ -21,9 +21,14 @@ func (k ValueKind) Bytes() int64 {
 }
 
 // CSR is a canonical chunk (see chunk.Chunk) in a backend's memory.
+//
+// NNZ is how many values the arrays have room for. The number that there are is
+// Indptr[Rows], which may be less, so that an operation can follow another that
+// decides how many values stay (Select) without the caller looking in between.
+// What lies behind is not read.
 type CSR struct {
 	Rows, Cols int
-	NNZ        int64
+	NNZ        int64 // at least Indptr[Rows]
 	Kind       ValueKind
 	Indptr     device.Buffer // int64[Rows+1], first is 0
 	Indices    device.Buffer // uint32[NNZ], rising strictly within a row
@@ -31,16 +36,13 @@ type CSR struct {
 }
 
 // Transform turns a stored value x of row r into the value that statistics are
-// taken of: v = x * Scale[r], then
-//
-//	with Expm1: v = expm1(v * LnBase)   (LnBase 0: no product)
-//	with Log1p: v = log1p(v) / LnBase   (LnBase 0: no division)
-//
-// Each product, division and function (Log1p and Expm1 of this package) is
-// rounded to float64. At most one of the two is set.
+// taken of: v = x * Scale[r], then, with Log1p, v = log1p(v) / LnBase. The
+// product, the logarithm (function Log1p of this package) and the division are
+// each rounded to float64. With Expm1 instead, for values that are logarithms
+// already, v = expm1(v * LnBase) by function Expm1. Not both.
 type Transform struct {
 	Scale  device.Buffer // float64[Rows]; nil: 1 for each row
 	Log1p  bool
 	Expm1  bool
-	LnBase float64 // natural logarithm of the base
+	LnBase float64 // natural logarithm of the base; 0: natural, no division or product
 }

@@ -41,6 +41,7 @@ func cases() []opCase {
 		{"select", testSelect},
 		{"values", testValues},
 		{"dense", testDense},
+		{"unpack", testUnpack},
 	}
 }
 

@@ -3,6 +3,7 @@ package devicetest
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/gpusc/gpusc/device"
@@ -48,14 +49,14 @@ func place(m *matrix, group []int32, row int, c uint32) int {
 
 // groupsToTry are numbers of groups.
 func groupsToTry(m *matrix) []int {
-	if m.cols > 10000 {
+	if m.cols > 10000 || m.rows > 10000 {
 		return []int{1, 2} // for the time it takes
 	}
 	return []int{1, 2, 7}
 }
 
 func testGeneStats(t *testing.T, r *rig) {
-	for _, m := range matrices(what{huge: true, negative: true}) {
+	for _, m := range append(matrices(what{huge: true, negative: true}), tall(1<<24-1)) {
 		for _, groups := range groupsToTry(m) {
 			n, group := groups*m.cols, rowGroups(m.rows, groups)
 			sum, cells := newSums(), make([]uint64, n)
@@ -88,15 +89,18 @@ type aTransform struct {
 	name   string
 	scaled bool
 	log    bool
+	exp    bool
 	lnBase float64
 }
 
 func transforms() []aTransform {
 	return []aTransform{
-		{"as they are", false, false, 0},
-		{"scaled", true, false, 0},
-		{"log1p", true, true, 0},
-		{"log1p base 2", false, true, math.Ln2},
+		{name: "as they are"},
+		{name: "scaled", scaled: true},
+		{name: "log1p", scaled: true, log: true},
+		{name: "log1p base 2", log: true, lnBase: math.Ln2},
+		{name: "expm1", exp: true},
+		{name: "expm1 base 2", exp: true, lnBase: math.Ln2},
 	}
 }
 
@@ -105,19 +109,22 @@ func (a aTransform) apply(x, scale float64) float64 {
 	if a.scaled {
 		x = float64(x * scale)
 	}
-	if !a.log {
-		return x
-	}
-	x = kernels.Log1p(x)
-	if a.lnBase != 0 {
-		x /= a.lnBase
+	switch {
+	case a.exp && a.lnBase != 0:
+		return kernels.Expm1(float64(x * a.lnBase))
+	case a.exp:
+		return kernels.Expm1(x)
+	case a.log && a.lnBase != 0:
+		return kernels.Log1p(x) / a.lnBase
+	case a.log:
+		return kernels.Log1p(x)
 	}
 	return x
 }
 
 // on gives the transform for rows with these factors.
 func (a aTransform) on(r *rig, scale []float64) kernels.Transform {
-	tr := kernels.Transform{Log1p: a.log, LnBase: a.lnBase}
+	tr := kernels.Transform{Log1p: a.log, Expm1: a.exp, LnBase: a.lnBase}
 	if a.scaled {
 		tr.Scale = up(r, scale)
 	}
@@ -126,7 +133,18 @@ func (a aTransform) on(r *rig, scale []float64) kernels.Transform {
 
 func testMoments(t *testing.T, r *rig) {
 	for _, a := range transforms() {
-		for _, m := range matrices(what{huge: a.log, negative: !a.log}) {
+		ms := matrices(what{huge: a.log, negative: !a.log})
+		if !a.scaled && !a.log {
+			ms = append(ms, tall(1<<22))
+		}
+		if a.exp { // of larger values the terms would be too large
+			ms = []*matrix{
+				generate("logarithms", 50, 120, kernels.Float32, 0.3, true, logarithm),
+				generate("logarithms", 50, 120, kernels.Float64, 0.3, true, logarithm),
+				generate("logarithms", 50, 120, kernels.Counts, 0.3, true, func(r *rand.Rand) float64 { return 1 + math.Floor(logarithm(r)) }),
+			}
+		}
+		for _, m := range ms {
 			for _, groups := range groupsToTry(m) {
 				t.Run(a.name, func(t *testing.T) { momentsCase(t, r, a, m, groups) })
 			}
@@ -168,7 +186,7 @@ func limits(n int) []float64 {
 }
 
 func testClippedMoments(t *testing.T, r *rig) {
-	for _, m := range matrices(what{negative: true}) {
+	for _, m := range append(matrices(what{negative: true}), tall(1<<22)) {
 		for _, groups := range groupsToTry(m) {
 			n, group := groups*m.cols, rowGroups(m.rows, groups)
 			clip, sum, sq, clipped := limits(n), newSums(), newSums(), make([]uint64, n)
