@@ -34,8 +34,8 @@ type lanczos struct {
 }
 
 func newLanczos(n int, mul Mul, k int, opt Options) *lanczos {
-	// A basis of k and as much again, at least 96, to search in.
-	m := (k + max(k, 96) + width - 1) / width
+	// A basis of k and as much again, at least 128, to search in.
+	m := (k + max(k, 128) + width - 1) / width
 	m = min(m, n/width-1)
 	return &lanczos{
 		n: n, k: k, mul: mul, opt: opt, l: panel.Best(), rng: rand.New(rand.NewPCG(opt.Seed, 0x9e3779b97f4a7c15)),
@@ -68,7 +68,7 @@ func (z *lanczos) run() (values, vectors []float64, err error) {
 			values, vectors = z.result(theta, s)
 			return values, vectors, nil
 		}
-		z.restart(theta, s, good)
+		z.restart(theta, s)
 		checked = good >= z.k
 		if checked {
 			z.randomBlock() // see clustered
@@ -307,10 +307,10 @@ func (z *lanczos) converged(theta, s []float64) int {
 }
 
 // restart keeps the best Ritz vectors and the next block.
-func (z *lanczos) restart(theta, s []float64, good int) {
+func (z *lanczos) restart(theta, s []float64) {
 	// Wanted vectors, and some of what is behind them: those near the edge make
 	// the wanted ones converge faster. Room for new blocks is left.
-	keep := min(z.k+max((z.m*width-z.k)*2/5, width), (z.m-2)*width)
+	keep := min(z.k+max((z.m*width-z.k)/2, width), (z.m-2)*width)
 	keep = max(keep/width, 1)
 	z.combine(s, keep)
 	size := z.m * width
@@ -320,7 +320,6 @@ func (z *lanczos) restart(theta, s []float64, good int) {
 	}
 	copy(z.panel(keep), z.panel(z.m))
 	z.used = keep
-	_ = good
 }
 
 // combine replaces the first keep panels by Ritz vectors.
