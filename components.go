@@ -94,8 +94,11 @@ func (j *job) scales() []float64 {
 }
 
 // eigenvectors turns the products into principal components.
-func (j *job) eigenvectors(ctx context.Context) (err error) {
-	j.pca, err = decomp.PCA(ctx, j.gram, j.values, decomp.PCAOptions{Components: j.p.NComps, Threads: j.e.o.Threads})
+func (j *job) eigenvectors(context.Context) (err error) {
+	m := j.gram
 	j.gram = nil
+	j.pca, err = decomp.PCA(m, decomp.PCAOptions{
+		Components: j.p.NComps, Eigen: decomp.Options{Seed: j.e.o.Seed, Threads: j.e.o.Threads},
+	})
 	return err
 }

@@ -194,9 +194,11 @@ func (j *job) do1(ctx context.Context, pl pass.Planned, rep *StepReport) error {
 	}
 	j.closers = nil
 	if pl.On == pass.Input {
-		return j.afterInput()
+		if err := j.afterInput(); err != nil {
+			return err
+		}
 	}
-	return j.afterCache()
+	return j.sealTiles()
 }
 
 // withScale puts the factors of normalisation in front of the steps, where no
@@ -293,8 +295,8 @@ func (j *job) afterInput() error {
 	return nil
 }
 
-// afterCache closes the tiles when this sweep has made them.
-func (j *job) afterCache() error {
+// sealTiles ends the tiles when this sweep has made them.
+func (j *job) sealTiles() (err error) {
 	if j.rechunk == nil {
 		return nil
 	}
@@ -302,12 +304,9 @@ func (j *job) afterCache() error {
 		return err
 	}
 	j.rechunk = nil
-	t, err := j.tilesIn.Seal()
-	if err != nil {
-		return err
-	}
-	j.tiles, j.tilesIn = t, nil
-	return nil
+	j.tiles, err = j.tilesIn.Seal()
+	j.tilesIn = nil
+	return err
 }
 
 // pick returns v at the rows; all of v when rows is nil.

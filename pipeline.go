@@ -99,7 +99,7 @@ type Pipeline struct {
 func DefaultPipeline() Pipeline {
 	p := Pipeline{
 		GeneGroups: []GeneGroup{{Name: "mt", Prefixes: []string{"MT-"}}},
-		MinGenes:   200, MinCells: 3, TargetSum: 1e4, NComps: 50,
+		MinGenes:   200, MinCells: 3, TargetSum: 1e4,
 	}
 	p.HVG.Flavor, p.HVG.NTopGenes = "seurat", 2000
 	return p

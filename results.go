@@ -331,9 +331,10 @@ func (j *job) projectStep() (pass.Step, error) {
 	}
 	j.closers = append(j.closers, w)
 	v := j.values
+	weights, offset, stride := j.pca.Weights(&v)
 	return &pp.Project{
-		Log1p: v.Log1p, LnBase: v.LnBase, Scaled: v.Std != nil, Mean: v.Mean, Std: v.Std, NoCentre: v.NoCentre, Max: v.Max,
-		K: k, Stride: j.pca.Stride, W: j.pca.W, Offset: j.pca.Offset,
+		Log1p: v.Log1p, LnBase: v.LnBase, Scaled: v.Max > 0, Mean: v.Mean, Std: v.Std, NoCentre: v.NoCentre, Max: v.Max,
+		K: k, Stride: stride, W: weights, Offset: offset,
 		Put: func(_ context.Context, rows []float32) error { return w.Put(rows) },
 	}, nil
 }

@@ -326,6 +326,9 @@ const maxBatches = 10000
 // close frees what the job holds. It can be called again.
 func (j *job) close() error {
 	var err error
+	if j.rechunk != nil {
+		j.rechunk.Discard()
+	}
 	for _, c := range []*chunk.Cache{j.cacheIn, j.tilesIn} {
 		if c != nil {
 			err = errors.Join(err, c.Close())

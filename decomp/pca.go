@@ -87,8 +87,9 @@ func PCA(m *Moments, opt PCAOptions) (*Result, error) {
 	return r, nil
 }
 
-// weights folds scaling and means into what kernels.Project takes.
-func (r *Result) weights(v *Values) (w, offset []float64, stride int) {
+// Weights folds scaling and means into what kernels.Project takes: w is Genes x
+// stride, offset has stride entries; stride is K filled up to a multiple of 8.
+func (r *Result) Weights(v *Values) (w, offset []float64, stride int) {
 	stride = (r.K + 7) &^ 7
 	w, offset = make([]float64, r.Genes*stride), make([]float64, stride)
 	for g := range r.Genes {

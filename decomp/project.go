@@ -75,7 +75,7 @@ type projectRun struct {
 
 // open copies the weights to the device.
 func (r *projectRun) open() error {
-	w, offset, stride := r.Result.weights(&r.Values)
+	w, offset, stride := r.Result.Weights(&r.Values)
 	r.stride = stride
 	in := [4][]float64{w, offset, nil, nil}
 	if r.Values.clips() {

@@ -83,7 +83,7 @@ func (pf *pipelineFlags) add(f *pflag.FlagSet, parts part) {
 		f.Float64Var(&p.MaxValue, "max-value", 0, "clip scaled values (0: not)")
 	}
 	if parts&partPCA != 0 {
-		f.IntVar(&p.NComps, "n-comps", 50, "components of PCA, at most 300")
+		f.IntVar(&p.NComps, "n-comps", 0, "components of PCA, at most 300 (0: 50, fewer where cells or genes are few)")
 	}
 	if parts&partOut != 0 {
 		f.StringVar(&p.X, "x", "lognorm", "what OUT holds as X: lognorm, counts, scaled, or none (results only)")
