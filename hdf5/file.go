@@ -32,6 +32,7 @@ type File struct {
 	limits Limits
 	sb     superblock
 	shared []sharedIndex // the shared message table, usually empty
+	cache  linkCache
 	root   *Group
 }
 
