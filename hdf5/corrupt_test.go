@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"os"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -22,7 +23,7 @@ var small = Limits{MaxChunkBytes: 16 << 20, MaxAlloc: 32 << 20}
 // not look at the checksums of metadata, so that damage is met behind them.
 func exercise(b []byte, blind bool) error {
 	src := &source{r: bytes.NewReader(b), size: int64(len(b)), blind: blind}
-	f, err := newFile(src, "x.h5", small)
+	f, err := openSource(src, "x.h5", small)
 	if err != nil {
 		return err
 	}
@@ -158,6 +159,35 @@ func TestTruncatedFiles(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Where the superblock does not tell that the file is cut short, the object
+// does, with its path, the offset and how much is missing.
+func TestTruncatedChunk(t *testing.T) {
+	b, err := os.ReadFile(testdata.Path(t, "counts/kang_pbmc_stim_counts_2000x9015.h5ad"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b[8] > 1 {
+		t.Fatalf("superblock %d, want the old one without checksum", b[8])
+	}
+	for n := len(b) - 1000; n > len(b)/2; n -= 20000 {
+		le.PutUint64(b[40:], uint64(n))
+		f, err := NewFile(bytes.NewReader(b[:n]), int64(n), "cut.h5ad")
+		if err != nil {
+			continue
+		}
+		err = f.Verify(context.Background(), VerifyOptions{})
+		if !errors.Is(err, errs.Corrupt) {
+			t.Fatalf("%d of %d bytes verify: %v", n, len(b), err)
+		}
+		line := regexp.MustCompile(`cut.h5ad: X/\w+ at 0x[0-9a-f]+: chunk \d+ truncated \(have \d+ of \d+ bytes\); .*`)
+		if s := line.FindString(err.Error()); s != "" {
+			t.Log(s)
+			return
+		}
+	}
+	t.Errorf("no cut gives a truncated chunk")
 }
 
 // What a checksum covers never changes silently: a flip of any bit of a chunk

@@ -69,10 +69,10 @@ func NewFile(r io.ReaderAt, size int64, name string) (*File, error) {
 
 // NewFileLimits is NewFile with other limits than the defaults.
 func NewFileLimits(r io.ReaderAt, size int64, name string, l Limits) (*File, error) {
-	return newFile(&source{r: r, size: size}, name, l)
+	return openSource(&source{r: r, size: size}, name, l)
 }
 
-func newFile(src *source, name string, l Limits) (*File, error) {
+func openSource(src *source, name string, l Limits) (*File, error) {
 	f := &File{name: name, src: src, limits: l.withDefaults()}
 	if err := f.readSuperblock(); err != nil {
 		return nil, f.locate("", err)
