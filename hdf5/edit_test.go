@@ -103,7 +103,7 @@ func additions(w *Writer, n int) error {
 func makeFixtures(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	python(t, makeFiles, dir)
+	h5py(t, makeFiles, dir)
 	return dir
 }
 
@@ -137,7 +137,7 @@ func TestEdit(t *testing.T) {
 	}
 	args := []string{dir}
 	args = append(args, annFiles...)
-	python(t, `
+	h5py(t, `
 import sys, h5py, numpy as np, anndata
 d = sys.argv[1]
 for n in sys.argv[2:]:
@@ -371,7 +371,7 @@ func crashPython(t *testing.T, dir string, states map[string][]byte) {
 		}
 		ok(t, os.WriteFile(filepath.Join(sub, fmt.Sprintf("%d.h5ad", n)), b, 0o666))
 	}
-	python(t, `
+	h5py(t, `
 import sys, os, anndata, numpy as np
 seen = set()
 for n in os.listdir(sys.argv[1]):
