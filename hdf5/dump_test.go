@@ -1,15 +1,25 @@
 package hdf5
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 )
 
-// dumpGroup writes all below a group, values included.
-func dumpGroup(out *strings.Builder, g *Group, depth int) error {
-	if depth > 10 {
-		return fmt.Errorf("too deep")
+// dump reads all of a file into text, values included.
+func dump(b []byte) (string, error) {
+	f, err := NewFile(bytes.NewReader(b), int64(len(b)), "dump")
+	if err != nil {
+		return "", err
 	}
+	var out strings.Builder
+	err = dumpGroup(&out, f.Root(), 0)
+	return out.String(), errors.Join(err, f.Verify(context.Background(), VerifyOptions{}))
+}
+
+func dumpGroup(out *strings.Builder, g *Group, depth int) error {
 	if err := dumpAttrs(out, g); err != nil {
 		return err
 	}
@@ -19,7 +29,7 @@ func dumpGroup(out *strings.Builder, g *Group, depth int) error {
 	}
 	for _, l := range links {
 		fmt.Fprintf(out, "%*s%s %d %s\n", depth, "", l.Name, l.Kind, l.Target)
-		if l.Kind != Hard {
+		if l.Kind != Hard || depth > 20 {
 			continue
 		}
 		o, err := g.Lookup(l.Name)
@@ -30,9 +40,9 @@ func dumpGroup(out *strings.Builder, g *Group, depth int) error {
 		case *Group:
 			err = dumpGroup(out, o, depth+1)
 		case *Dataset:
-			if err = dumpAttrs(out, o); err == nil {
-				err = dumpData(out, o)
-			}
+			err = errors.Join(dumpAttrs(out, o), dumpData(out, o))
+		case *NamedType:
+			err = dumpAttrs(out, o)
 		}
 		if err != nil {
 			return err
@@ -48,14 +58,37 @@ func dumpAttrs(out *strings.Builder, o Object) error {
 	}
 	for _, a := range as {
 		var v any = a.Raw()
-		if a.Type.IsString() && !a.Null {
-			if v, err = a.Strings(); err != nil {
-				return err
-			}
+		switch {
+		case a.Null:
+			v = nil
+		case a.Type.IsString():
+			v, err = a.Strings()
+		case a.Type.hasHeap() || a.Type.hasRef():
+			v = "elsewhere"
 		}
-		fmt.Fprintf(out, "@%s %v %v %v\n", a.Name, a.Type.Class, a.Dims, v)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "@%s %v %d %v %v\n", a.Name, a.Type.Class, a.Type.Size, a.Dims, v)
 	}
 	return nil
 }
 
-func dumpData(out *strings.Builder, d *Dataset) error { return nil }
+func dumpData(out *strings.Builder, d *Dataset) error {
+	const limit = 1 << 30
+	l := d.Layout()
+	fmt.Fprintf(out, "%v %d %v %v %v\n", d.Type().Class, d.Type().Size, d.Dims(), l.Chunk, d.FillValue())
+	var v any
+	var err error
+	switch {
+	case d.Null():
+	case d.Type().IsString():
+		v, err = d.ReadStrings(limit)
+	case d.Type().hasHeap() || d.Type().hasRef():
+		v = "elsewhere"
+	default:
+		v, err = d.ReadBytes(limit)
+	}
+	fmt.Fprintf(out, "%q\n", v)
+	return err
+}

@@ -275,6 +275,3 @@ func storedBytes(o Object, depth int) int64 {
 	}
 	return 0
 }
-
-// maxDepth bounds the nesting of groups that are walked.
-const maxDepth = 64

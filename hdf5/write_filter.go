@@ -28,9 +28,12 @@ type Compression struct {
 	Shuffle bool
 }
 
-// The levels that a Level of 0 stands for; see BenchmarkGzip.
+// The levels that a Level of 0 stands for. On counts (BenchmarkGzip, two cores,
+// shuffled), gzip 4 writes 245 to 350 MB/s; against it level 1 is 1.2 to 1.5
+// times as fast and 1 to 14 % larger, level 3 no faster and 1 to 9 % larger,
+// level 6 0.7 to 0.8 times as fast and 2 to 3 % smaller.
 const (
-	DefaultGzipLevel = 3
+	DefaultGzipLevel = 4
 	DefaultZstdLevel = 3
 )
 
@@ -80,8 +83,10 @@ type encoder struct {
 	tmp     []byte
 }
 
-// encode fills in j.got, j.mask and j.err. A filter that does not shrink its
-// input is left out and its bit set in the mask, as the HDF5 library does.
+// encode fills in j.got, j.mask and j.err. A filter that gives nothing is
+// left out and its bit set in the mask: LZF, which cannot hold what it does not
+// shrink, and Zstd for tiny chunks. Otherwise filters are applied even where
+// they gain nothing, as the HDF5 library does: some readers ignore the mask.
 func (e *encoder) encode(j *job) {
 	cur := j.raw
 	for i, f := range j.d.filters {
@@ -99,7 +104,11 @@ func (e *encoder) encode(j *job) {
 			next = growBytes(j.out, len(cur))
 			next = next[:codec.LZFEncode(next, cur)]
 		case FilterZstd:
-			next, err = e.zstd.Encode(j.out[:0], cur, int(f.Params[0]))
+			// A frame of less than 256 bytes does not tell its length, which
+			// the filter of HDF5 relies on.
+			if len(cur) >= 256 {
+				next, err = e.zstd.Encode(j.out[:0], cur, int(f.Params[0]))
+			}
 		default:
 			err = errs.New(errs.Unsupported, "cannot compress with filter %d", f.ID)
 		}
@@ -110,7 +119,7 @@ func (e *encoder) encode(j *job) {
 		if cap(next) > cap(j.out) {
 			j.out = next
 		}
-		if len(next) == 0 || len(next) >= len(cur) {
+		if len(next) == 0 {
 			j.mask |= 1 << i
 			continue
 		}
