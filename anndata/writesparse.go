@@ -91,6 +91,12 @@ func (w *Writer) compressed(path string, cols int64, dtype string, maxNNZ int64,
 
 func (c *CSRWriter) begin(s *stage, name string, t num) (err error) {
 	spec := c.w.growing(t.datatype())
+	if t == f32 || t == f64 {
+		// A cell's normalised counts are few distinct numbers: whole numbers that
+		// repeat compress twice as well as bytes that have been taken apart
+		// (gzip 1 on log-normalised counts: 5.6 and 113 MB/s against 2.7 and 57).
+		spec.Compression.Shuffle = false
+	}
 	s.full = int(spec.Chunk[0]) * t.Size()
 	s.buf = make([]byte, 0, s.full)
 	s.d, err = c.g.Dataset(name, spec)
