@@ -108,6 +108,8 @@ func (f *File) find(sel string) (*Matrix, error) {
 		err = m.describeDense(o)
 	case *hdf5.Group:
 		err = m.describeSparse(o)
+	default:
+		err = errs.At(errs.Corrupt, "", sel, "is neither a group nor a dataset")
 	}
 	if err != nil {
 		return nil, err
