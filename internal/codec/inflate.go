@@ -10,16 +10,27 @@ import (
 // buffer into another. It holds the decoding tables, about 40 KiB, and no
 // reference to the buffers between calls. The zero value is ready to use.
 type Inflater struct {
-	s     stream
-	lit   [litSize]uint32
-	dist  [distSize]uint32
+	s stream
+	tables
 	pre   [1 << preBits]uint32
-	pack  [1 << packBits]uint32
 	lens  [maxLit + maxDist + 138]uint8
-	nLit  int
-	nDist int
 	fixed bool // the tables hold the fixed codes of RFC 1951 section 3.2.6
+	loop  int  // for tests: one of the loops below
 }
+
+// tables are those of the fast loop, in the order that inflate_amd64.s knows.
+type tables struct {
+	lit  [litSize]uint32
+	dist [distSize]uint32
+	pack [1 << packBits]uint32
+}
+
+// The fast loops that an Inflater may use, for tests to compare them.
+const (
+	loopBest = iota
+	loopAVX2
+	loopGo
+)
 
 // stream is the position in the input and in the output.
 //
@@ -50,7 +61,8 @@ func corrupt(format string, a ...any) error { return errs.New(errs.Corrupt, form
 // dst is the largest size the data may have: a stream that holds more is an
 // error, one that holds less is not (compare n with len(dst)). The header and
 // the Adler-32 checksum are verified. Bytes after the checksum are ignored, as
-// libhdf5 does. On error the contents of dst are undefined.
+// libhdf5 does. The contents of dst
+// beyond n, and all of it on error, are undefined.
 func (f *Inflater) Zlib(dst, src []byte) (n int, err error) {
 	if len(src) < 6 {
 		return 0, corrupt("zlib stream of %d bytes is too short", len(src))
@@ -199,26 +211,26 @@ func (f *Inflater) careful() (done bool, err error) {
 			return false, errTruncated()
 		}
 		e := f.lit[s.acc&(1<<litBits-1)]
-		if e&eSub != 0 {
+		if e&eKind == eSub {
 			s.take(litBits)
-			e = f.lit[(e>>16+uint32(s.acc)&(1<<(e>>5&15)-1))%litSize]
+			e = f.lit[(e>>16+uint32(s.acc)&(1<<(e>>8&15)-1))%litSize]
 		}
 		switch {
-		case e&eEnd != 0:
-			s.take(uint(e & 31))
+		case e&eKind == eEnd:
+			s.take(uint(e & 63))
 			return true, nil
 		case e&eExc != 0:
 			return false, errCode()
 		case e&eMatch == 0:
-			s.take(uint(e & 31))
+			s.take(uint(e & 63))
 			if s.out >= len(s.dst) {
 				return false, errOverflow()
 			}
 			s.dst[s.out] = byte(e >> 24)
 			s.out++
 		default:
-			s.take(uint(e >> 5 & 15))
-			n := int(e>>24) + 3 + int(s.take(uint(e&31-e>>5&15)))
+			s.take(uint(e >> 8 & 15))
+			n := int(e>>24) + 3 + int(s.take(uint(e&63-e>>8&15)))
 			if err := f.match(n); err != nil {
 				return false, err
 			}
@@ -234,15 +246,15 @@ func (f *Inflater) match(n int) error {
 	s := &f.s
 	s.refill()
 	e := f.dist[s.acc&(1<<distBits-1)]
-	if e&eSub != 0 {
+	if e&eKind == eSub {
 		s.take(distBits)
-		e = f.dist[(e>>16+uint32(s.acc)&(1<<(e>>5&15)-1))%distSize]
+		e = f.dist[(e>>16+uint32(s.acc)&(1<<(e>>8&15)-1))%distSize]
 	}
 	if e&eExc != 0 {
 		return errCode()
 	}
-	s.take(uint(e >> 5 & 15))
-	d := int(e>>16) + int(s.take(uint(e&31-e>>5&15)))
+	s.take(uint(e >> 8 & 15))
+	d := int(e>>16) + int(s.take(uint(e&63-e>>8&15)))
 	if d > s.out {
 		return errDistance()
 	}

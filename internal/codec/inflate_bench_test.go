@@ -61,7 +61,10 @@ func BenchmarkInflate(b *testing.B) {
 		}
 		var d Inflater
 		run("zlib", func(c packedChunk) error { _, err := d.Zlib(dst[:len(c.want)], c.src); return err })
-		run("raw", func(c packedChunk) error { _, _, err := d.Raw(dst[:len(c.want)], c.src[2:]); return err })
+		for loop, name := range []string{"rawBest", "rawAVX2", "rawGo"} {
+			d := Inflater{loop: loop}
+			run(name, func(c packedChunk) error { _, _, err := d.Raw(dst[:len(c.want)], c.src[2:]); return err })
+		}
 		k := kflate.NewReader(bytes.NewReader(nil))
 		run("klauspost", func(c packedChunk) error {
 			k.(kflate.Resetter).Reset(bytes.NewReader(c.src[2:]), nil)

@@ -4,11 +4,11 @@ import "unsafe"
 
 // Margins of the fast loop. A turn reads eight bytes of input at pos, and
 // writes at most two literals or one literal and a match of 258 bytes, in
-// stores of sixteen bytes that may reach past the end of the match.
+// stores of up to 64 bytes that may reach past the end of the match.
 const (
 	fastIn   = 16
-	fastOut  = 2 + 258 + 16
-	fastBack = 8 // bytes of output that must be there: see hist in fast
+	fastOut  = 2 + 258 + 64
+	fastBack = 8 // bytes of output that must be there: see hist in fastGo
 )
 
 // fits says whether the fast loop may make a turn.
@@ -24,13 +24,13 @@ func (f *Inflater) packTable() {
 	for i := range uint32(1 << packBits) {
 		e := lit[i&(1<<litBits-1)]
 		if e&(eMatch|eExc) == 0 {
-			first := e >> 5 & 15
+			first := e >> 8 & 15
 			rest := i >> first
 			g := lit[rest&(1<<litBits-1)]
-			if g&eExc == 0 && g>>5&15+first <= packBits {
+			if g&eExc == 0 && g>>8&15+first <= packBits {
 				// The literal of e goes below; the bit counts add up; the
 				// number of literals is one, or two when g is a literal too.
-				e = e>>8&0xff0000 | g&0xff000000 | g&eMatch | (eOne + g&(eOne|eTwo)) | (e&0x1ff + g&0x1ff)
+				e = e>>8&0xff0000 | g&0xff000000 | g&eMatch | (eOne + g&(eOne|eTwo)) | (e&0xfff + g&0xfff)
 			}
 		}
 		pack[i] = e
@@ -46,14 +46,14 @@ var repeat = [8]uint64{0, 0x0101010101010101, 0x0001000100010001, 0x000100000100
 // stride[d] is the largest multiple of d up to 8.
 var stride = [8]uint8{8, 8, 8, 6, 8, 5, 6, 7}
 
-// fast decodes symbols without checks of each access, while the margins last.
+// fastGo decodes symbols without checks of each access, while the margins last.
 // The caller has checked fits. done means that the block has ended.
 //
 // hist holds the last eight bytes of output, the newest on top. Literals are
 // merged into it and written with the seven bytes before them, and a match at
 // a distance below eight is taken from it: reading such bytes back from memory
 // would wait for the stores.
-func (f *Inflater) fast() (done bool, err error) {
+func (f *Inflater) fastGo() (done bool, err error) {
 	s := &f.s
 	sp, dp := unsafe.Pointer(unsafe.SliceData(s.src)), unsafe.Pointer(unsafe.SliceData(s.dst))
 	pos, out, acc, nbits := s.pos, s.out, s.acc, s.nbits
@@ -67,33 +67,33 @@ func (f *Inflater) fast() (done bool, err error) {
 		nbits |= 56
 		e := pack[acc&(1<<packBits-1)]
 		if e&(eMatch|eExc) == 0 {
-			acc >>= e & 31
-			nbits -= uint(e & 31)
-			k := int(e >> 9 & 3)
+			acc >>= e & 63
+			nbits -= uint(e & 63)
+			k := int(e >> 12 & 3)
 			hist = hist>>(8*k&31) | uint64(e>>16)<<48
 			out += k
 			st64(dp, out-8, hist)
 			continue
 		}
 		if e&eExc != 0 {
-			if e&eSub != 0 {
+			if e&eKind == eSub {
 				acc >>= litBits
 				nbits -= litBits
-				e = lit[(e>>16+uint32(acc)&(1<<(e>>5&15)-1))%litSize]
+				e = lit[(e>>16+uint32(acc)&(1<<(e>>8&15)-1))%litSize]
 			}
 			if e&eExc != 0 {
-				if e&eEnd == 0 {
+				if e&eKind != eEnd {
 					err = errCode()
 					break
 				}
-				acc >>= e & 31
-				nbits -= uint(e & 31)
+				acc >>= e & 63
+				nbits -= uint(e & 63)
 				done = true
 				break
 			}
 			if e&eMatch == 0 {
-				acc >>= e & 31
-				nbits -= uint(e & 31)
+				acc >>= e & 63
+				nbits -= uint(e & 63)
 				hist = hist>>8 | uint64(e>>16)<<48
 				out++
 				st64(dp, out-8, hist)
@@ -101,10 +101,10 @@ func (f *Inflater) fast() (done bool, err error) {
 			}
 		}
 		// A match, perhaps after a literal.
-		n := int(e>>24) + 3 + int(uint32(acc)&(1<<(e&31)-1)>>(e>>5&15))
-		acc >>= e & 31
-		nbits -= uint(e & 31)
-		k := int(e >> 9 & 1)
+		n := int(e>>24) + 3 + int(uint32(acc)&(1<<(e&63)-1)>>(e>>8&15))
+		acc >>= e & 63
+		nbits -= uint(e & 63)
+		k := int(e >> 12 & 1)
 		hist = hist>>(8*k) | uint64(e&0xff0000)<<40
 		*(*byte)(unsafe.Add(dp, out)) = byte(e >> 16)
 		out += k
@@ -114,19 +114,19 @@ func (f *Inflater) fast() (done bool, err error) {
 		nbits |= 56
 		e = dist[acc&(1<<distBits-1)]
 		if e&eExc != 0 {
-			if e&eSub != 0 {
+			if e&eKind == eSub {
 				acc >>= distBits
 				nbits -= distBits
-				e = dist[(e>>16+uint32(acc)&(1<<(e>>5&15)-1))%distSize]
+				e = dist[(e>>16+uint32(acc)&(1<<(e>>8&15)-1))%distSize]
 			}
 			if e&eExc != 0 {
 				err = errCode()
 				break
 			}
 		}
-		d := int(e>>16) + int(uint32(acc)&(1<<(e&31)-1)>>(e>>5&15))
-		acc >>= e & 31
-		nbits -= uint(e & 31)
+		d := int(e>>16) + int(uint32(acc)&(1<<(e&63)-1)>>(e>>8&15))
+		acc >>= e & 63
+		nbits -= uint(e & 63)
 		if d > out {
 			err = errDistance()
 			break

@@ -20,23 +20,24 @@ const (
 
 // An entry of a table says what a code means:
 //
-//	bits 0-4    bits to remove: the code and the extra bits after it
-//	bits 5-8    bits of the code alone
-//	bits 9-10   literals to write: 0, 1, 2
-//	bit  11     a match; its distance follows
-//	bit  12     neither: look at bits 13 and 14, invalid if none is set
-//	bit  13     a subtable, starting at bits 16-31, indexed by bits 5-8 bits
-//	bit  14     the end of the block
-//	bits 16-31  two literals; or a literal and length-3; or the least distance
+//	bits 0-7    bits to remove: the code and the extra bits after it, 28 at most
+//	bits 8-11   bits of the code alone
+//	bits 12-13  literals to write: 0, 1, 2
+//	bit  14     a match; its distance follows
+//	bit  15     neither: bit 12 says a subtable, bit 13 the end of the block,
+//	            none of them an invalid code
+//	bits 16-31  two literals; or a literal and length-3; or the least distance;
+//	            or the start of the subtable, indexed by bits 8-11 bits
 //
-// A lone literal is in bits 24-31 with zeros below, see fast for the reason.
+// A lone literal is in bits 24-31 with zeros below, see fastGo for the reason.
 const (
-	eMatch = 1 << 11
-	eExc   = 1 << 12
-	eSub   = 1 << 13
-	eEnd   = 1 << 14
-	eOne   = 1 << 9
-	eTwo   = 2 << 9
+	eOne   = 1 << 12
+	eTwo   = 2 << 12
+	eMatch = 1 << 14
+	eExc   = 1 << 15
+	eSub   = eExc | 1<<12
+	eEnd   = eExc | 2<<12
+	eKind  = eExc | 3<<12 // compare with eSub and eEnd under this mask
 )
 
 // litEntry is the meaning of a literal or length symbol, without code bits.
@@ -45,7 +46,7 @@ func litEntry(sym int) uint32 {
 	case sym < 256:
 		return uint32(sym)<<24 | eOne
 	case sym == 256:
-		return eExc | eEnd
+		return eEnd
 	case sym < 265:
 		return uint32(sym-257)<<24 | eMatch
 	case sym < 285:
@@ -242,7 +243,7 @@ func buildLone(table []uint32, tb uint, lens []uint8, mean *meanings) bool {
 	word := uint32(eExc)
 	for sym, l := range lens {
 		if l != 0 {
-			word = mean[sym] + 1 | 1<<5
+			word = mean[sym] + 1 | 1<<8
 		}
 	}
 	for i := 0; i < 1<<tb; i += 2 {
@@ -266,7 +267,7 @@ func fillTable(table []uint32, tb uint, sorted *[maxLit]uint16, count *[maxLen +
 		copy(table[size:2*size], table[:size])
 		size *= 2
 		for range count[n] {
-			table[w] = mean[sorted[next]] + uint32(n)*(1+1<<5)
+			table[w] = mean[sorted[next]] + uint32(n)*(1+1<<8)
 			next++
 			if w == 1<<n-1 { // the last word of all
 				for ; n < tb; n++ {
@@ -299,9 +300,9 @@ func fillSubtables(table []uint32, tb, w uint, sorted []uint16, count *[maxLen +
 				used = used<<1 + remaining[tb+width]
 			}
 			end = start + 1<<width
-			table[prefix] = uint32(start)<<16 | eExc | eSub | uint32(width)<<5 | uint32(tb)
+			table[prefix] = uint32(start)<<16 | eSub | uint32(width)<<8 | uint32(tb)
 		}
-		e := mean[sorted[0]] + uint32(n-tb)*(1+1<<5)
+		e := mean[sorted[0]] + uint32(n-tb)*(1+1<<8)
 		for i := start + int(w>>tb); i < end; i += 1 << (n - tb) {
 			table[i] = e
 		}

@@ -103,10 +103,11 @@ func TestInflateRoundTrip(t *testing.T) {
 	for name, want := range samples() {
 		for level := -2; level <= 9; level++ {
 			src := deflated(t, want, level)
-			for _, extra := range []int{0, 1, 9, 1000} {
+			for _, extra := range []int{0, 1, 9, 500, 501, 502} {
 				// The buffers lie inside larger ones, to see writes past the end.
 				dst := bytes.Repeat([]byte{0xa5}, len(want)+extra+64)
 				in := append(bytes.Clone(src), bytes.Repeat([]byte{0xff}, extra)...)
+				f.loop = (f.loop + 1) % 3
 				n, used, err := f.Raw(dst[:len(want)+extra], in)
 				if err != nil || n != len(want) || used != len(src) || !bytes.Equal(dst[:n], want) {
 					t.Fatalf("%s level %d: n %d of %d, used %d of %d, %v", name, level, n, len(want), used, len(src), err)
@@ -141,17 +142,19 @@ func sameAsFlate(t *testing.T, f *Inflater, src []byte, most int) {
 	if len(want) > most {
 		err = io.ErrShortBuffer
 	}
-	dst := bytes.Repeat([]byte{0xa5}, most+64)
-	n, used, got := f.Raw(dst[:most:most], src)
-	if (err == nil) != (got == nil) {
-		t.Fatalf("compress/flate: %d bytes, %v; Raw: %d bytes, %v", len(want), err, n, got)
-	}
-	if err == nil && (!bytes.Equal(dst[:n], want) || used != len(src)-r.Len()) {
-		t.Fatalf("bytes differ: %d %d, used %d %d", n, len(want), used, len(src)-r.Len())
-	}
-	for _, c := range dst[most:] {
-		if c != 0xa5 {
-			t.Fatal("wrote past the end")
+	for f.loop = range 3 {
+		dst := bytes.Repeat([]byte{0xa5}, most+64)
+		n, used, got := f.Raw(dst[:most:most], src)
+		if (err == nil) != (got == nil) {
+			t.Fatalf("compress/flate: %d bytes, %v; Raw: %d bytes, %v", len(want), err, n, got)
+		}
+		if err == nil && (!bytes.Equal(dst[:n], want) || used != len(src)-r.Len()) {
+			t.Fatalf("bytes differ: %d %d, used %d %d", n, len(want), used, len(src)-r.Len())
+		}
+		for _, c := range dst[most:] {
+			if c != 0xa5 {
+				t.Fatal("wrote past the end")
+			}
 		}
 	}
 }

@@ -76,7 +76,7 @@ func LZFEncode(dst, src []byte) int {
 		for most := min(lzfMaxLen, len(src)-i); n < most && src[ref+n] == src[i+n]; {
 			n++
 		}
-		if out = lzfLiterals(dst[:max(limit, 0)], out, src[run:i]); out < 0 || out+3 > limit {
+		if out = lzfLiterals(dst[:max(limit, 0)], out, src[run:i]); out < 0 || out+2 > limit || n-2 >= 7 && out+3 > limit {
 			return 0
 		}
 		out = lzfMatch(dst, out, i-ref-1, n-2)

@@ -43,14 +43,14 @@ func Unshuffle(dst, src []byte, elem int) {
 	}
 	count := n / elem
 	copy(dst[count*elem:], src[count*elem:])
-	done := 0
+	done := unshuffleFast(dst, src, count, elem)
 	switch elem {
 	case 2:
-		done = unshuffle2(dst, src, count)
+		done = unshuffle2(dst, src, count, done)
 	case 4:
-		done = unshuffle4(dst, src, count)
+		done = unshuffle4(dst, src, count, done)
 	case 8:
-		done = unshuffle8(dst, src, count)
+		done = unshuffle8(dst, src, count, done)
 	}
 	for j := range elem {
 		col := src[j*count : (j+1)*count]
@@ -61,7 +61,8 @@ func Unshuffle(dst, src []byte, elem int) {
 }
 
 // The functions below work on eight elements at a time, one column of bytes
-// per uint64, and return how many elements they did. Byte columns and elements
+// per uint64, and return how many elements are done; those that undo go on from
+// element i. Byte columns and elements
 // are exchanged by swapping halves, then quarters: the transpose of a matrix
 // of bytes inside registers.
 
@@ -113,9 +114,8 @@ func gather16(v uint64) uint64 {
 func load(b []byte) uint64     { return binary.LittleEndian.Uint64(b) }
 func store(b []byte, v uint64) { binary.LittleEndian.PutUint64(b, v) }
 
-func unshuffle2(dst, src []byte, count int) int {
+func unshuffle2(dst, src []byte, count, i int) int {
 	a, b := src[:count], src[count:2*count]
-	i := 0
 	for ; i+8 <= count; i += 8 {
 		lo, hi := zip8(load(a[i:]), load(b[i:]))
 		out := dst[2*i : 2*i+16]
@@ -125,9 +125,8 @@ func unshuffle2(dst, src []byte, count int) int {
 	return i
 }
 
-func unshuffle4(dst, src []byte, count int) int {
+func unshuffle4(dst, src []byte, count, i int) int {
 	a, b, c, d := src[:count], src[count:2*count], src[2*count:3*count], src[3*count:4*count]
-	i := 0
 	for ; i+8 <= count; i += 8 {
 		ab0, ab1 := zip8(load(a[i:]), load(b[i:]))
 		cd0, cd1 := zip8(load(c[i:]), load(d[i:]))
@@ -142,8 +141,7 @@ func unshuffle4(dst, src []byte, count int) int {
 	return i
 }
 
-func unshuffle8(dst, src []byte, count int) int {
-	i := 0
+func unshuffle8(dst, src []byte, count, i int) int {
 	for ; i+8 <= count; i += 8 {
 		var v [8]uint64
 		for j := range v {
