@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"unsafe"
 
+	"github.com/gpusc/gpusc/chunk/pack"
 	"github.com/gpusc/gpusc/internal/errs"
 	"github.com/gpusc/gpusc/kernels"
 	"github.com/gpusc/gpusc/memory"
@@ -12,21 +13,25 @@ import (
 
 // work is a stream's private memory, kept from launch to launch.
 type work struct {
-	ledger *memory.Ledger
-	acc    []byte // all zero between launches
-	res    *memory.Reservation
-	order  []int32
-	start  []int
-	terms  termTable
-	value  valueTable
-	top    topScratch
+	ledger   *memory.Ledger
+	direct   bool   // never use acc
+	acc      []byte // all zero between launches
+	res      *memory.Reservation
+	order    []int32
+	start    []int
+	row      []float64
+	expected []expectation
+	terms    termTable
+	value    valueTable
+	top      topScratch
+	unpack   pack.Scratch
 }
 
 // zeros returns n zero elements of private memory, which the caller must leave
 // zero, or nil when the budget has no room for them: a kernel must do without.
 func zeros[T any](w *work, n int) []T {
 	size := int64(n) * int64(unsafe.Sizeof(*new(T)))
-	if size == 0 {
+	if size == 0 || w.direct {
 		return nil
 	}
 	if size > int64(len(w.acc)) {
@@ -145,12 +150,10 @@ func fixed(low, rest uint64) kernels.Fixed {
 	return kernels.Fixed{Lo: lo, Hi: int64(rest>>32 + carry)}
 }
 
-// term returns v as a fixed-point number, or an error for a term that must not
-// be added up.
-func term(v float64) (kernels.Fixed, error) {
-	if !(math.Abs(v) <= kernels.MaxTerm) {
-		return kernels.Fixed{}, errs.New(errs.Data, "a term of %g cannot be added up", v).
-			Do("look for infinite, missing or very large values")
-	}
-	return kernels.ToFixed(v), nil
+// addable tells whether v may be added up; not a number may not.
+func addable(v float64) bool { return math.Abs(v) <= kernels.MaxTerm }
+
+func errTerm(v float64) error {
+	return errs.New(errs.Data, "a term of %g cannot be added up", v).
+		Do("look for infinite, missing or very large values")
 }

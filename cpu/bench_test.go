@@ -6,6 +6,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/gpusc/gpusc/chunk/pack"
 	"github.com/gpusc/gpusc/device"
 	"github.com/gpusc/gpusc/kernels"
 )
@@ -163,9 +164,24 @@ func Benchmark(b *testing.B) {
 		{"values", &kernels.Values{X: r.counts, T: log, Out: outV}},
 		{"values/float32", &kernels.Values{X: r.floats, T: log, Out: outV}},
 		{"dense", &kernels.Dense{X: r.counts, T: log, Mean: onesB, Std: onesB, Centre: true, Max: 10, Out: r.zero(4 * benchRows * benchCols)}},
+		{"unpack", r.packed()},
 	} {
 		b.Run(c.name, func(b *testing.B) { r.run(b, c.op) })
 	}
+}
+
+// packed makes the operation that unpacks the counts.
+func (r *benchRig) packed() device.Op {
+	var c check
+	m := c.csr(r.counts)
+	in := pack.Matrix{Rows: m.rows, Cols: m.cols, Indptr: m.ptr, Indices: m.idx, Counts: m.u32}
+	p, err := pack.Append(nil, in, &pack.Scratch{})
+	if c.err != nil || err != nil {
+		r.b.Fatal(c.err, err)
+	}
+	out := r.counts
+	out.Indptr, out.Indices, out.Values = r.zero(8*(benchRows+1)), r.zero(4*out.NNZ), r.zero(4*out.NNZ)
+	return &kernels.Unpack{Packed: put(r, p), Bytes: int64(len(p)), X: out}
 }
 
 func det2(r *benchRig) device.Buffer { return r.zero(4 * benchCols) }

@@ -47,10 +47,8 @@ func clippedMoments(w *work, op *kernels.ClippedMoments) error {
 			switch idx := m.idx[lo:hi]; m.kind {
 			case kernels.Counts:
 				err = s.counts(idx, m.u32[lo:hi])
-			case kernels.Float32:
-				err = clipFloats(&s, idx, m.f32[lo:hi])
 			default:
-				err = clipFloats(&s, idx, m.f64[lo:hi])
+				err = s.floats(idx, w.wide(&m, lo, hi))
 			}
 			if err != nil {
 				return err
@@ -97,8 +95,7 @@ func (s *clippedSums) counts(idx, val []uint32) error {
 			continue
 		}
 		if x > exactSquare {
-			_, err := term(float64(float64(x) * float64(x)))
-			return err
+			return errTerm(float64(float64(x) * float64(x)))
 		}
 		s.sum[c].Hi += int64(x)
 		s.sq[c].Hi += int64(x * x)
@@ -117,23 +114,19 @@ func (s *clippedSums) flush() {
 	clear(s.private)
 }
 
-func clipFloats[T float32 | float64](s *clippedSums, idx []uint32, val []T) error {
+func (s *clippedSums) floats(idx []uint32, val []float64) error {
 	for i, c := range idx {
-		x := float64(val[i])
+		x := val[i]
 		if x > s.clip[c] {
 			s.clipped[c]++
 			continue
 		}
-		f, err := term(x)
-		if err != nil {
-			return err
+		q := float64(x * x)
+		if !addable(x) || !addable(q) {
+			return errTerm(q)
 		}
-		g, err := term(float64(x * x))
-		if err != nil {
-			return err
-		}
-		s.sum[c] = s.sum[c].Add(f)
-		s.sq[c] = s.sq[c].Add(g)
+		s.sum[c] = s.sum[c].Add(kernels.ToFixed(x))
+		s.sq[c] = s.sq[c].Add(kernels.ToFixed(q))
 	}
 	return nil
 }

@@ -61,17 +61,11 @@ func dense(w *work, op *kernels.Dense) error {
 			for i, x := range m.u32[lo:hi] {
 				o[idx[i]] = s.at(w.value.at(x, &tr, scale), idx[i])
 			}
-		case kernels.Float32:
-			denseFloats(o, idx, m.f32[lo:hi], &s, &tr, scale)
 		default:
-			denseFloats(o, idx, m.f64[lo:hi], &s, &tr, scale)
+			for i, x := range w.wide(&m, lo, hi) {
+				o[idx[i]] = s.at(tr.apply(x, scale), idx[i])
+			}
 		}
 	}
 	return nil
-}
-
-func denseFloats[T float32 | float64](out []float32, idx []uint32, val []T, s *scaling, tr *transform, scale float64) {
-	for i, c := range idx {
-		out[c] = s.at(tr.apply(float64(val[i]), scale), c)
-	}
 }

@@ -37,10 +37,8 @@ func geneStats(w *work, op *kernels.GeneStats) error {
 			s.counts(&m, b.rows)
 			s.flush()
 			return nil
-		case kernels.Float32:
-			return floatStats(&s, &m, m.f32, b.rows)
 		default:
-			return floatStats(&s, &m, m.f64, b.rows)
+			return s.floats(w, &m, b.rows)
 		}
 	})
 }
@@ -79,15 +77,17 @@ func (s *geneSums) flush() {
 	clear(s.private)
 }
 
-func floatStats[T float32 | float64](s *geneSums, m *matrix, val []T, rows []int32) error {
+func (s *geneSums) floats(w *work, m *matrix, rows []int32) error {
 	for _, r := range rows {
-		for i := m.ptr[r]; i < m.ptr[r+1]; i++ {
-			x, c := float64(val[i]), m.idx[i]
-			f, err := term(x)
-			if err != nil {
-				return err
+		lo, hi := m.ptr[r], m.ptr[r+1]
+		idx, val := m.idx[lo:hi], w.wide(m, lo, hi)
+		val = val[:len(idx)]
+		for i, c := range idx {
+			x := val[i]
+			if !addable(x) {
+				return errTerm(x)
 			}
-			s.sum[c] = s.sum[c].Add(f)
+			s.sum[c] = s.sum[c].Add(kernels.ToFixed(x))
 			if x > 0 {
 				s.cells[c]++
 			}

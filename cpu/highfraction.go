@@ -2,7 +2,7 @@ package cpu
 
 import "github.com/gpusc/gpusc/kernels"
 
-func highFraction(_ *work, op *kernels.HighFraction) error {
+func highFraction(w *work, op *kernels.HighFraction) error {
 	var c check
 	m := c.csr(op.X)
 	total := slice[float64](&c, op.Total, int64(m.rows), "Total")
@@ -16,10 +16,8 @@ func highFraction(_ *work, op *kernels.HighFraction) error {
 		switch m.kind {
 		case kernels.Counts:
 			flagCounts(flags, idx, m.u32[lo:hi], limit)
-		case kernels.Float32:
-			flagAbove(flags, idx, m.f32[lo:hi], limit)
 		default:
-			flagAbove(flags, idx, m.f64[lo:hi], limit)
+			flagAbove(flags, idx, w.wide(&m, lo, hi), limit)
 		}
 	}
 	return nil
@@ -43,7 +41,7 @@ func flagCounts(flags, idx, val []uint32, limit float64) {
 	}
 }
 
-func flagAbove[T number](flags, idx []uint32, val []T, limit float64) {
+func flagAbove[T uint32 | float64](flags, idx []uint32, val []T, limit float64) {
 	for i, c := range idx {
 		if float64(val[i]) > limit {
 			flags[c] = 1

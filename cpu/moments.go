@@ -27,7 +27,7 @@ func moments(w *work, op *kernels.Moments) error {
 		if b.dense {
 			s.private = zeros[lanes](w, m.cols)
 		}
-		if err := s.rows(&m, b.rows); err != nil {
+		if err := s.rows(w, &m, b.rows); err != nil {
 			return err
 		}
 		s.flush()
@@ -36,7 +36,7 @@ func moments(w *work, op *kernels.Moments) error {
 }
 
 // rows adds the values of the rows.
-func (s *momentSums) rows(m *matrix, rows []int32) error {
+func (s *momentSums) rows(w *work, m *matrix, rows []int32) error {
 	s.terms.next()
 	for _, r := range rows {
 		lo, hi := m.ptr[r], m.ptr[r+1]
@@ -48,10 +48,8 @@ func (s *momentSums) rows(m *matrix, rows []int32) error {
 				s.terms.next()
 			}
 			err = s.counts(idx, m.u32[lo:hi], scale)
-		case kernels.Float32:
-			err = addFloats(s, idx, m.f32[lo:hi], scale)
 		default:
-			err = addFloats(s, idx, m.f64[lo:hi], scale)
+			err = s.floats(idx, w.wide(m, lo, hi), scale)
 		}
 		if err != nil {
 			return err
@@ -120,9 +118,9 @@ func (s *momentSums) addDirect(idx, val []uint32) int {
 	return len(idx)
 }
 
-func addFloats[T float32 | float64](s *momentSums, idx []uint32, val []T, scale float64) error {
+func (s *momentSums) floats(idx []uint32, val []float64, scale float64) error {
 	for i, c := range idx {
-		if err := s.add(c, s.tr.apply(float64(val[i]), scale)); err != nil {
+		if err := s.add(c, s.tr.apply(val[i], scale)); err != nil {
 			return err
 		}
 	}
@@ -142,16 +140,11 @@ func (s *momentSums) add(c uint32, v float64) error {
 			return nil
 		}
 	}
-	f, err := term(v)
-	if err != nil {
-		return err
+	if !addable(v) || !addable(q) {
+		return errTerm(q)
 	}
-	g, err := term(q)
-	if err != nil {
-		return err
-	}
-	s.sum[c] = s.sum[c].Add(f)
-	s.sq[c] = s.sq[c].Add(g)
+	s.sum[c] = s.sum[c].Add(kernels.ToFixed(v))
+	s.sq[c] = s.sq[c].Add(kernels.ToFixed(q))
 	return nil
 }
 

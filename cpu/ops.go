@@ -37,6 +37,8 @@ func kernelOf(name string) kernel {
 		return as(gramMultiply)
 	case "project":
 		return as(project)
+	case "unpack":
+		return as(unpack)
 	}
 	return nil
 }

@@ -13,6 +13,9 @@ type pearsonSums struct {
 	sum, sq     []kernels.Fixed
 }
 
+// expectation is what a value is expected to be, and its standard deviation.
+type expectation struct{ mu, root float64 }
+
 func pearsonMoments(w *work, op *kernels.PearsonMoments) error {
 	var c check
 	m := c.csr(op.X)
@@ -34,11 +37,9 @@ func pearsonMoments(w *work, op *kernels.PearsonMoments) error {
 			var err error
 			switch idx := m.idx[lo:hi]; m.kind {
 			case kernels.Counts:
-				err = addResiduals(&s, idx, m.u32[lo:hi], total[r])
-			case kernels.Float32:
-				err = addResiduals(&s, idx, m.f32[lo:hi], total[r])
+				err = addResiduals(w, &s, idx, m.u32[lo:hi], total[r])
 			default:
-				err = addResiduals(&s, idx, m.f64[lo:hi], total[r])
+				err = addResiduals(w, &s, idx, w.wide(&m, lo, hi), total[r])
 			}
 			if err != nil {
 				return err
@@ -48,27 +49,33 @@ func pearsonMoments(w *work, op *kernels.PearsonMoments) error {
 	})
 }
 
-func addResiduals[T number](s *pearsonSums, idx []uint32, val []T, total float64) error {
+// addResiduals takes a row in two steps, expected values and roots first: a
+// square root keeps half of its target register, so in one loop each value
+// would wait for the one before.
+func addResiduals[T uint32 | float64](w *work, s *pearsonSums, idx []uint32, val []T, total float64) error {
 	finite := !math.IsInf(s.theta, 0)
+	w.expected = grow(w.expected, len(idx))
+	expected := w.expected
 	for i, c := range idx {
 		mu := float64(total * s.share[c])
 		variance := mu
 		if finite {
 			variance += float64(mu*mu) / s.theta
 		}
-		root := math.Sqrt(variance)
-		z := clampTo((float64(val[i])-mu)/root, s.clip)
-		z0 := clampTo((0-mu)/root, s.clip)
-		f, err := term(z - z0)
-		if err != nil {
-			return err
+		expected[i] = expectation{mu, math.Sqrt(variance)}
+	}
+	val = val[:len(expected)]
+	for i, e := range expected {
+		z := clampTo((float64(val[i])-e.mu)/e.root, s.clip)
+		z0 := clampTo((0-e.mu)/e.root, s.clip)
+		d := z - z0
+		q := float64(z*z) - float64(z0*z0)
+		if !addable(d) || !addable(q) {
+			return errTerm(q)
 		}
-		g, err := term(float64(z*z) - float64(z0*z0))
-		if err != nil {
-			return err
-		}
-		s.sum[c] = s.sum[c].Add(f)
-		s.sq[c] = s.sq[c].Add(g)
+		c := idx[i]
+		s.sum[c] = s.sum[c].Add(kernels.ToFixed(d))
+		s.sq[c] = s.sq[c].Add(kernels.ToFixed(q))
 	}
 	return nil
 }

@@ -8,7 +8,7 @@ type rowOut struct {
 	detected uint32
 }
 
-func rowStats(_ *work, op *kernels.RowStats) error {
+func rowStats(w *work, op *kernels.RowStats) error {
 	var c check
 	if op.Groups < 0 || op.Groups > 32 {
 		c.fail("Groups is %d, 0 to 32 can be", op.Groups)
@@ -35,10 +35,8 @@ func rowStats(_ *work, op *kernels.RowStats) error {
 				clear(out.total)
 				addRow(&out, idx, m.u32[lo:hi], mask, groupOf)
 			}
-		case kernels.Float32:
-			addRow(&out, idx, m.f32[lo:hi], mask, groupOf)
 		default:
-			addRow(&out, idx, m.f64[lo:hi], mask, groupOf)
+			addRow(&out, idx, w.wide(&m, lo, hi), mask, groupOf)
 		}
 		detected[r] = out.detected
 	}
@@ -121,7 +119,7 @@ func sumCounts(val []uint32) uint64 {
 }
 
 // addRow adds a row up in float64, from the first value to the last.
-func addRow[T number](o *rowOut, idx []uint32, val []T, mask []uint8, groupOf []uint32) {
+func addRow[T uint32 | float64](o *rowOut, idx []uint32, val []T, mask []uint8, groupOf []uint32) {
 	var sum float64
 	o.detected = 0
 	for i, c := range idx {

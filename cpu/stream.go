@@ -30,8 +30,9 @@ type stream struct {
 // task is one piece of queued work.
 type task struct {
 	run    func() error
-	thread bool // needs one of the backend's threads
-	always bool // runs after a failure as well: others wait for it
+	name   string // of an operation, for its errors
+	thread bool   // needs one of the backend's threads
+	always bool   // runs after a failure as well: others wait for it
 }
 
 // event implements device.Event.
@@ -42,7 +43,7 @@ type event struct {
 
 func newStream(b *backend, id int) *stream {
 	s := &stream{b: b, id: id, queue: make(chan task, queueLength), ended: make(chan struct{})}
-	s.w.ledger = b.ledger
+	s.w.ledger, s.w.direct = b.ledger, b.direct
 	if b.opt.Delay != 0 {
 		s.rng = rand.New(rand.NewPCG(b.opt.Delay, uint64(id)))
 	}
@@ -73,6 +74,9 @@ func (s *stream) do(t task) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = errs.New(errs.Data, "the buffers do not fit together: %v", p)
+		}
+		if err != nil && t.name != "" {
+			err = fmt.Errorf("%s: %w", t.name, err)
 		}
 	}()
 	return t.run()
@@ -177,12 +181,7 @@ func (s *stream) Launch(op device.Op) error {
 	if run == nil {
 		return s.fail(errs.New(errs.Unsupported, "the cpu backend has no operation %q", name))
 	}
-	return s.push(task{thread: true, run: func() error {
-		if err := run(&s.w, op); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		return nil
-	}})
+	return s.push(task{thread: true, name: name, run: func() error { return run(&s.w, op) }})
 }
 
 // Record implements device.Stream.

@@ -16,8 +16,7 @@ const histBins = 256
 type topScratch struct {
 	hist  [4][histBins]uint32
 	large []uint32 // counts from histBins on
-	key32 []uint32 // ordered keys of float32
-	key64 []uint64 // ordered keys of float64
+	keys  []uint64 // ordered keys of floats
 }
 
 func topSums(w *work, op *kernels.TopSums) error {
@@ -41,10 +40,8 @@ func topSums(w *work, op *kernels.TopSums) error {
 		switch m.kind {
 		case kernels.Counts:
 			w.top.counts(m.u32[lo:hi], op.N, o)
-		case kernels.Float32:
-			w.top.float32s(m.f32[lo:hi], op.N, o)
 		default:
-			w.top.float64s(m.f64[lo:hi], op.N, o)
+			w.top.floats(w.wide(&m, lo, hi), op.N, o)
 		}
 	}
 	return nil
@@ -147,39 +144,19 @@ func (t *topScratch) counts(val []uint32, n []int, out []float64) {
 	s.end()
 }
 
-// float32s sorts by keys: the bits of a number, changed so that they rise with
+// floats sorts by keys: the bits of a number, changed so that they rise with
 // it. A value that is not a number counts as the largest.
-func (t *topScratch) float32s(val []float32, n []int, out []float64) {
-	t.key32 = grow(t.key32, len(val))
-	for i, x := range val {
-		b := math.Float32bits(x)
-		if x != x {
-			b &^= 1 << 31
-		}
-		t.key32[i] = b ^ uint32(int32(b)>>31) | ^b&(1<<31)
-	}
-	s := newSummer(n, out)
-	for _, k := range largest(t.key32, n[len(n)-1]) {
-		b := k ^ 1<<31
-		if k>>31 == 0 {
-			b = ^k
-		}
-		s.add(float64(math.Float32frombits(b)))
-	}
-	s.end()
-}
-
-func (t *topScratch) float64s(val []float64, n []int, out []float64) {
-	t.key64 = grow(t.key64, len(val))
+func (t *topScratch) floats(val []float64, n []int, out []float64) {
+	t.keys = grow(t.keys, len(val))
 	for i, x := range val {
 		b := math.Float64bits(x)
 		if x != x {
 			b &^= 1 << 63
 		}
-		t.key64[i] = b ^ uint64(int64(b)>>63) | ^b&(1<<63)
+		t.keys[i] = b ^ uint64(int64(b)>>63) | ^b&(1<<63)
 	}
 	s := newSummer(n, out)
-	for _, k := range largest(t.key64, n[len(n)-1]) {
+	for _, k := range largest(t.keys, n[len(n)-1]) {
 		b := k ^ 1<<63
 		if k>>63 == 0 {
 			b = ^k

@@ -6,11 +6,15 @@ import "github.com/gpusc/gpusc/kernels"
 type transform struct {
 	scale []float64 // nil: 1
 	log   bool
-	base  float64 // 0: no division
+	exp   bool
+	base  float64 // 0: natural
 }
 
 func (c *check) transform(t kernels.Transform, rows int) transform {
-	return transform{optional[float64](c, t.Scale, int64(rows), "T.Scale"), t.Log1p, t.LnBase}
+	if t.Log1p && t.Expm1 {
+		c.fail("T has both Log1p and Expm1")
+	}
+	return transform{optional[float64](c, t.Scale, int64(rows), "T.Scale"), t.Log1p, t.Expm1, t.LnBase}
 }
 
 // of returns the factor of row r.
@@ -29,6 +33,13 @@ func (t *transform) apply(x, scale float64) float64 {
 		if t.base != 0 {
 			v /= t.base
 		}
+		return v
+	}
+	if t.exp {
+		if t.base != 0 {
+			v = float64(v * t.base)
+		}
+		return kernels.Expm1(v)
 	}
 	return v
 }

@@ -23,10 +23,10 @@ func values(w *work, op *kernels.Values) error {
 				w.value.next()
 			}
 			countValues(o, m.u32[lo:hi], &w.value, &tr, scale)
-		case kernels.Float32:
-			floatValues(o, m.f32[lo:hi], &tr, scale)
 		default:
-			floatValues(o, m.f64[lo:hi], &tr, scale)
+			for i, x := range w.wide(&m, lo, hi) {
+				o[i] = float32(tr.apply(x, scale))
+			}
 		}
 	}
 	return nil
@@ -40,11 +40,5 @@ func countValues(out []float32, val []uint32, t *valueTable, tr *transform, scal
 			continue
 		}
 		out[i] = float32(t.at(x, tr, scale))
-	}
-}
-
-func floatValues[T float32 | float64](out []float32, val []T, tr *transform, scale float64) {
-	for i, x := range val {
-		out[i] = float32(tr.apply(float64(x), scale))
 	}
 }

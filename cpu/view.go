@@ -93,6 +93,22 @@ func (c *check) room(x kernels.CSR, field string) matrix {
 	return m
 }
 
+// wide returns values [lo, hi) of a float kind as float64. Narrow ones are
+// converted a row at a time into private memory: within a loop that computes,
+// the conversion would make each value wait for the one before (the instruction
+// keeps half of its target register).
+func (w *work) wide(m *matrix, lo, hi int64) []float64 {
+	if m.kind == kernels.Float64 {
+		return m.f64[lo:hi]
+	}
+	val := m.f32[lo:hi]
+	w.row = grow(w.row, len(val))
+	for i, x := range val {
+		w.row[i] = float64(x)
+	}
+	return w.row
+}
+
 // csr views x and checks its row offsets.
 func (c *check) csr(x kernels.CSR) matrix {
 	m := c.room(x, "X")

@@ -12,7 +12,8 @@ type Info struct {
 
 // Buffer is a run of bytes in a backend's memory. Only the backend that made it
 // can look inside. A buffer must be freed once, and only when no work queued on
-// any stream still uses it.
+// any stream still uses it. A second Free does nothing, but the backend's Close
+// tells of it.
 type Buffer interface {
 	Size() int64
 	Free()
@@ -41,7 +42,8 @@ type Event interface{}
 // order but what events give them. A stream is used by one goroutine at a time.
 //
 // Errors are sticky: after the first, nothing more runs and every later call
-// returns it.
+// returns it. Events of a stream that failed are reached all the same, so nobody
+// waits for ever; a stream that waits for one may fail with the same error.
 type Stream interface {
 	// Upload copies src to dst[off:]. src must stay as it is until the copy has run.
 	Upload(dst Buffer, off int64, src Host, srcOff, n int64) error

@@ -12,10 +12,22 @@
 // threads or devices and any order give the same bits.
 //
 // Sums within a row are float64, added from the first stored value to the last.
-// No operation here may be contracted to a fused multiply-add.
+// No operation here may be contracted to a fused multiply-add. Square roots and
+// divisions are rounded correctly. A minimum, a maximum or a limit is meant as
+// the comparison that it is written with, so a value that is not a number stays
+// one.
+//
+// A term that is not a number or larger than MaxTerm in size is not added up:
+// the stream fails with an errs.Data error, at the latest at Sync, and what the
+// accumulators then hold is undefined.
+//
+// Two operations may add to the same accumulators only one after the other: on
+// one stream, or ordered by events.
 //
 // # Buffers
 //
 // Arrays are little-endian, without padding. The comment of each field gives
-// element type and length. A nil Buffer means what the comment says.
+// element type and length. A nil Buffer means what the comment says; a Buffer
+// of no elements may be nil too. A Buffer may be longer than is needed. A size
+// that does not do is an error of the stream that names operation and field.
 package kernels

@@ -40,7 +40,7 @@ type ClippedMoments struct {
 	X       CSR
 	Group   device.Buffer // int32[Rows], -1: leave the row out; nil: all rows in group 0
 	Groups  int
-	Clip    device.Buffer // float64[Groups*Cols]
+	Clip    device.Buffer // float64[Groups*Cols]; x is clipped where x > Clip in float64
 	Sum     device.Buffer // in and out: Fixed[Groups*Cols]
 	SumSq   device.Buffer // in and out: Fixed[Groups*Cols]
 	Clipped device.Buffer // in and out: uint64[Groups*Cols]
@@ -58,7 +58,8 @@ func (*ClippedMoments) Kernel() string { return "clippedmoments" }
 //	SumSq += res(x)^2 - res(0)^2
 //
 // each term rounded to float64 step by step in the order written, then to Fixed.
-// An infinite Theta leaves the second term of the root out.
+// An infinite Theta leaves the second term of the root out. res(x)^2 - res(0)^2 is
+// two products and a difference.
 // Reference: scanpy.experimental.pp.highly_variable_genes.
 type PearsonMoments struct {
 	X      CSR

@@ -14,7 +14,7 @@ type RowStats struct {
 	X        CSR
 	Mask     device.Buffer // uint8[Cols], nil: all genes
 	Groups   int           // 0..32
-	GroupOf  device.Buffer // uint32[Cols], bit q set: the gene is in group q; nil when Groups is 0
+	GroupOf  device.Buffer // uint32[Cols], bit q set: the gene is in group q, bits from Groups on mean nothing; nil when Groups is 0
 	Total    device.Buffer // out: float64[Rows*(1+Groups)]
 	Detected device.Buffer // out: uint32[Rows]
 }
@@ -23,18 +23,22 @@ type RowStats struct {
 func (*RowStats) Kernel() string { return "rowstats" }
 
 // TopSums adds up the N[i] largest values of each row; a row with fewer values
-// gives all of them. Values are added from the largest down.
+// gives all of them. Values are added in float64 from the largest down; one that
+// is not a number counts as the largest.
 // Reference: percent_top of scanpy.pp.calculate_qc_metrics.
 type TopSums struct {
 	X   CSR
-	N   []int         // rising
+	N   []int         // rising, from 0 on
 	Out device.Buffer // out: float64[Rows*len(N)]
 }
 
 // Kernel implements device.Op.
 func (*TopSums) Kernel() string { return "topsums" }
 
-// HighFraction marks the genes that hold more than Fraction of any row's total.
+// HighFraction marks the genes that hold more than Fraction of any row's total:
+//
+//	Flags[c] = 1 where x > Fraction * Total[r]   (the product rounded to float64)
+//
 // A flag is only ever set, never cleared.
 // Reference: exclude_highly_expressed of scanpy.pp.normalize_total.
 type HighFraction struct {

@@ -34,7 +34,8 @@ func (*Values) Kernel() string { return "values" }
 //	z = (v - Mean[c]) / Std[c], v the transformed value, 0 where nothing is stored
 //	z = min(z, Max), and with Centre also max(z, -Max), when Max > 0
 //
-// Without Centre nothing is subtracted. Rounded to float32 at the end.
+// Without Centre nothing is subtracted. Each step is rounded to float64, and the
+// end to float32.
 // Reference: scanpy.pp.scale.
 type Dense struct {
 	X      CSR
@@ -50,7 +51,10 @@ type Dense struct {
 func (*Dense) Kernel() string { return "dense" }
 
 // Unpack expands a packed chunk (package chunk/pack) into X. The buffers of X
-// are given by the caller with the sizes that the packed header tells.
+// are given by the caller with the sizes that the packed header tells: Rows,
+// Cols and Kind must be the same, NNZ at least as large. The checksum is the
+// caller's to verify; a packed chunk that contradicts itself ends the stream
+// with an errs.Corrupt error.
 type Unpack struct {
 	Packed device.Buffer // bytes
 	Bytes  int64         // how many of them

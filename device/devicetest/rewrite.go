@@ -1,0 +1,195 @@
+package devicetest
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/gpusc/gpusc/device"
+	"github.com/gpusc/gpusc/kernels"
+)
+
+func testSelect(t *testing.T, r *rig) {
+	keep := map[string]func(i int) bool{
+		"all":   func(int) bool { return true },
+		"none":  func(int) bool { return false },
+		"third": func(i int) bool { return i%3 == 1 },
+	}
+	for _, m := range matrices(what{huge: true, negative: true}) {
+		for rows, keepRow := range keep {
+			for genes, keepGene := range keep {
+				t.Run(fmt.Sprintf("%s/rows %s/genes %s", m.name, rows, genes), func(t *testing.T) {
+					defer r.release()
+					selectCase(t, r, m, keepRow, keepGene, rows == "all", genes == "all")
+				})
+			}
+		}
+	}
+}
+
+// selectCase tries a selection with lists, and with nil where all stay.
+func selectCase(t *testing.T, r *rig, m *matrix, keepRow, keepGene func(int) bool, allRows, allGenes bool) {
+	rowsOf, genes := []int32{}, make([]int32, m.cols)
+	want := &matrix{kind: m.kind, ptr: []int64{0}}
+	for c := range genes {
+		genes[c] = -1 - int32(c%3)
+		if keepGene(c) {
+			genes[c] = int32(want.cols)
+			want.cols++
+		}
+	}
+	for row := range m.rows {
+		if !keepRow(row) {
+			continue
+		}
+		rowsOf = append(rowsOf, int32(row))
+		for i := m.ptr[row]; i < m.ptr[row+1]; i++ {
+			if to := genes[m.idx[i]]; to >= 0 {
+				want.add(int(to), m.value(i))
+			}
+		}
+		want.rows++
+		want.ptr = append(want.ptr, int64(len(want.idx)))
+	}
+	x := r.csr(m)
+	for _, room := range []int64{m.nnz(), want.nnz()} {
+		out := kernels.CSR{
+			Rows: want.rows, Cols: want.cols, NNZ: room, Kind: m.kind,
+			Indptr: r.alloc(int64(8 * (want.rows + 1))), Indices: r.alloc(4 * room), Values: r.alloc(m.kind.Bytes() * room),
+		}
+		op := &kernels.Select{X: x, RowsOf: up(r, rowsOf), Map: up(r, genes), Out: out}
+		r.run(op)
+		sameMatrix(t, r, out, want)
+		for _, lists := range [][2]bool{{allRows, false}, {false, allGenes}, {allRows, allGenes}} {
+			o := *op
+			if lists[0] {
+				o.RowsOf = nil
+			}
+			if lists[1] {
+				o.Map = nil
+			}
+			r.run(&o)
+			sameMatrix(t, r, out, want)
+		}
+	}
+	if want.nnz() > 0 {
+		small := kernels.CSR{
+			Rows: want.rows, Cols: want.cols, NNZ: want.nnz() - 1, Kind: m.kind,
+			Indptr: r.alloc(int64(8 * (want.rows + 1))), Indices: r.alloc(4 * want.nnz()), Values: r.alloc(8 * want.nnz()),
+		}
+		if r.fails(&kernels.Select{X: x, RowsOf: up(r, rowsOf), Map: up(r, genes), Out: small}) == nil {
+			t.Error("no error when Out has too little room")
+		}
+	}
+}
+
+func sameMatrix(t *testing.T, r *rig, got kernels.CSR, want *matrix) {
+	t.Helper()
+	ptr := down[int64](r, got.Indptr, want.rows+1)
+	if !slices.Equal(ptr, want.ptr) {
+		t.Fatalf("Indptr is %v, want %v", ptr, want.ptr)
+	}
+	n := int(want.nnz())
+	if !slices.Equal(down[uint32](r, got.Indices, n), want.idx) {
+		t.Fatal("Indices differ")
+	}
+	same := false
+	switch want.kind {
+	case kernels.Counts:
+		same = slices.Equal(down[uint32](r, got.Values, n), want.u32)
+	case kernels.Float32:
+		same = slices.Equal(down[float32](r, got.Values, n), want.f32)
+	default:
+		same = slices.Equal(down[float64](r, got.Values, n), want.f64)
+	}
+	if !same {
+		t.Fatal("Values differ")
+	}
+}
+
+func testValues(t *testing.T, r *rig) {
+	for _, a := range transforms() {
+		for _, m := range matrices(what{huge: true, negative: !a.log}) {
+			t.Run(a.name+"/"+m.name, func(t *testing.T) {
+				defer r.release()
+				scale := rowScales(m.rows)
+				want := make([]float32, 0, m.nnz())
+				m.each(func(row int, _ uint32, x float64) { want = append(want, float32(a.apply(x, scale[row]))) })
+				op := &kernels.Values{X: r.csr(m), T: a.on(r, scale), Out: r.alloc(4 * m.nnz())}
+				r.run(op)
+				sameFloat32s(t, "Out", down[float32](r, op.Out, len(want)), want)
+				roomier(r, m, op)
+				r.run(op)
+				sameFloat32s(t, "Out", down[float32](r, op.Out, len(want)), want)
+			})
+		}
+	}
+}
+
+// roomier gives op's matrix room for three values more than there are.
+func roomier(r *rig, m *matrix, op *kernels.Values) {
+	p := *m
+	p.idx = append(slices.Clone(m.idx), 0, 0, 0)
+	p.u32 = append(slices.Clone(m.u32), 0, 0, 0)
+	p.f32 = append(slices.Clone(m.f32), 0, 0, 0)
+	p.f64 = append(slices.Clone(m.f64), 0, 0, 0)
+	op.X = r.csr(&p)
+	op.X.NNZ += 3
+	op.Out = r.alloc(4 * op.X.NNZ)
+}
+
+func testDense(t *testing.T, r *rig) {
+	for _, a := range transforms() {
+		for _, m := range matrices(what{huge: true, negative: !a.log}) {
+			for k := range 6 {
+				t.Run(fmt.Sprintf("%s/%s/%d", a.name, m.name, k), func(t *testing.T) {
+					defer r.release()
+					denseCase(t, r, a, m, k)
+				})
+			}
+		}
+	}
+}
+
+// denseCase tries way k of scaling.
+func denseCase(t *testing.T, r *rig, a aTransform, m *matrix, k int) {
+	mean, std, scale := make([]float64, m.cols), make([]float64, m.cols), rowScales(m.rows)
+	for c := range mean {
+		mean[c], std[c] = float64(c%9)*0.3, 0.1+float64(c%5)
+	}
+	op := &kernels.Dense{
+		X: r.csr(m), T: a.on(r, scale), Centre: k&1 != 0, Max: []float64{0, 1.5, 10}[k/2],
+		Out: r.alloc(4 * int64(m.rows*m.cols)),
+	}
+	hasMean, hasStd := k != 3, k != 4
+	op.Mean, op.Std = bufferIf(hasMean, up(r, mean)), bufferIf(hasStd, up(r, std))
+	z := func(v float64, c int) float32 {
+		if op.Centre && hasMean {
+			v -= mean[c]
+		}
+		if hasStd {
+			v /= std[c]
+		}
+		if op.Max > 0 && v > op.Max {
+			v = op.Max
+		}
+		if op.Max > 0 && op.Centre && v < -op.Max {
+			v = -op.Max
+		}
+		return float32(v)
+	}
+	want := make([]float32, m.rows*m.cols)
+	for i := range want {
+		want[i] = z(0, i%m.cols)
+	}
+	m.each(func(row int, c uint32, x float64) { want[row*m.cols+int(c)] = z(a.apply(x, scale[row]), int(c)) })
+	r.run(op)
+	sameFloat32s(t, "Out", down[float32](r, op.Out, len(want)), want)
+}
+
+func bufferIf(yes bool, b device.Buffer) device.Buffer {
+	if yes {
+		return b
+	}
+	return nil
+}
