@@ -344,6 +344,7 @@ func (j *job) close() error {
 		err = errors.Join(err, j.source.Close())
 	}
 	j.perCell.Release()
+	j.products.Release()
 	return errors.Join(err, j.in.Close())
 }
 

@@ -24,6 +24,8 @@ func (f *File) Frame(path string) (*Frame, error) {
 		fr, err = f.groupFrame(path, o)
 	case *hdf5.Dataset:
 		fr, err = f.compoundFrame(path, o)
+	default:
+		err = errs.At(errs.Corrupt, "", path, "is neither a group nor a dataset")
 	}
 	if err != nil {
 		return nil, errs.InFile(err, f.path)
@@ -58,7 +60,10 @@ func (f *File) frameRows(path string) (int64, error) {
 	}
 	ds, isDataset := o.(*hdf5.Dataset)
 	if !isDataset {
-		g := o.(*hdf5.Group)
+		g, ok := o.(*hdf5.Group)
+		if !ok {
+			return 0, errs.At(errs.Corrupt, "", path, "is neither a group nor a dataset")
+		}
 		name, err := frameIndex(path, g)
 		if err != nil {
 			return 0, err
@@ -83,7 +88,10 @@ func (f *File) columnRows(path string, g *hdf5.Group, name string) (*hdf5.Datase
 	if ds, ok := o.(*hdf5.Dataset); ok {
 		return ds, nil
 	}
-	sub := o.(*hdf5.Group)
+	sub, ok := o.(*hdf5.Group)
+	if !ok {
+		return nil, errs.At(errs.Corrupt, "", path+"/"+name, "is neither a group nor a dataset")
+	}
 	for _, k := range []string{"mask", "values", "codes"} {
 		if has, err := sub.Has(k); err != nil {
 			return nil, err
@@ -229,6 +237,8 @@ func (f *File) readCategorical(at string, g *hdf5.Group) (any, error) {
 		cats, err = f.readArray(co)
 	case *hdf5.Group: // anndata 0.13 keeps text categories as nullable strings, too
 		cats, err = f.readColumn(at, g, "categories")
+	default:
+		err = errs.At(errs.Corrupt, "", at, "its categories are no dataset")
 	}
 	if err != nil {
 		return nil, err
@@ -436,15 +446,22 @@ func (f *File) readBytes(ds *hdf5.Dataset) ([]byte, error) {
 	return b, ds.ReadRows(context.Background(), hdf5.NewDecoder(), b, 0, rows)
 }
 
-// believable compares the size that a dataset claims with the bytes that are
-// stored for it: no filter makes more than some thousand bytes of one.
+// believable compares what a dataset that is read whole claims with the limit
+// and with the bytes that are stored for it.
 func (f *File) believable(ds *hdf5.Dataset) error {
 	n, size := ds.Len(), int64(ds.Type().Size)
 	if size > 0 && n > f.o.MaxElement/size {
 		return errs.At(errs.Limit, "", ds.Path(), "%d elements of %d bytes are more than the limit of %d bytes", n, size, f.o.MaxElement)
 	}
-	if stored := ds.StoredBytes(); n*size > 1<<24+stored*4096 {
-		return errs.At(errs.Corrupt, "", ds.Path(), "claims %d elements of %d bytes, but %d bytes are stored", n, size, stored)
+	return stored(ds)
+}
+
+// stored refuses a dataset that claims far more than can lie behind the bytes
+// stored for it: deflate makes at most 1,032 bytes of one, zstd some 30,000.
+func stored(ds *hdf5.Dataset) error {
+	n, size, have := ds.Len(), int64(max(ds.Type().Size, 1)), ds.StoredBytes()
+	if n > 1<<60/size || n*size > 1<<24+min(have, 1<<44)<<16 {
+		return errs.At(errs.Corrupt, "", ds.Path(), "claims %d elements of %d bytes, but %d bytes are stored", n, size, have)
 	}
 	return nil
 }

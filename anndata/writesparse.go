@@ -15,20 +15,19 @@ import (
 // the three lists are staged value by value, and each goes to the file in pieces
 // of exactly one HDF5 chunk, the moment it is full.
 type CSRWriter struct {
-	w        *Writer
-	path     string
-	g        *hdf5.GroupWriter
-	t        num
-	csc      bool
-	cols     int64
-	rows     int64
-	nnz      int64
-	data     stage
-	indices  stage
-	indptr   stage
-	maxNNZ   int64
-	closed   bool
-	compress bool
+	w       *Writer
+	path    string
+	g       *hdf5.GroupWriter
+	t       num
+	csc     bool
+	cols    int64
+	rows    int64
+	nnz     int64
+	data    stage
+	indices stage
+	indptr  stage
+	maxNNZ  int64
+	closed  bool
 }
 
 // stage is the part of a list that does not yet fill an HDF5 chunk.
@@ -47,8 +46,8 @@ func (w *Writer) CSR(path string, cols int64, dtype string, maxNNZ int64) (*CSRW
 }
 
 func (w *Writer) compressed(path string, cols int64, dtype string, maxNNZ int64, csc bool) (*CSRWriter, error) {
-	t := numNamed(dtype)
-	if t == notNum || t == f16 {
+	t, typ5 := storable(dtype)
+	if t == notNum {
 		return nil, errs.New(errs.Usage, "values cannot be stored as %q", dtype).Do("use float32, float64 or an integer type")
 	}
 	if cols < 0 || cols > math.MaxUint32 {
@@ -79,8 +78,8 @@ func (w *Writer) compressed(path string, cols int64, dtype string, maxNNZ int64,
 	for _, s := range []struct {
 		to   *stage
 		name string
-		t    num
-	}{{&c.data, "data", t}, {&c.indices, "indices", index}, {&c.indptr, "indptr", offset}} {
+		t    *hdf5.Datatype
+	}{{&c.data, "data", typ5}, {&c.indices, "indices", index.datatype()}, {&c.indptr, "indptr", offset.datatype()}} {
 		if err := c.begin(s.to, s.name, s.t); err != nil {
 			return nil, errs.InFile(err, w.path)
 		}
@@ -89,9 +88,15 @@ func (w *Writer) compressed(path string, cols int64, dtype string, maxNNZ int64,
 	return c, c.offset(0)
 }
 
-func (c *CSRWriter) begin(s *stage, name string, t num) (err error) {
-	spec := c.w.growing(t.datatype())
-	s.full = int(spec.Chunk[0]) * t.Size()
+func (c *CSRWriter) begin(s *stage, name string, t *hdf5.Datatype) (err error) {
+	spec := c.w.growing(t)
+	if t.Class == hdf5.ClassFloat {
+		// A cell's normalised counts are few distinct numbers: whole numbers that
+		// repeat compress twice as well as bytes that have been taken apart
+		// (gzip 1 on log-normalised counts: 5.6 and 113 MB/s against 2.7 and 57).
+		spec.Compression.Shuffle = false
+	}
+	s.full = int(spec.Chunk[0]) * t.Size
 	s.buf = make([]byte, 0, s.full)
 	s.d, err = c.g.Dataset(name, spec)
 	return err
