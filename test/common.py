@@ -168,7 +168,7 @@ def flags(o):
             out += [flag, ",".join(map(str, v)) or "none"]
         elif v is True:
             out.append(flag)
-        elif v not in (None, False):
+        elif v is not None and v is not False:
             out += [flag, v]
     return out
 
@@ -202,6 +202,39 @@ def filter_like(a, o):
     return a
 
 
+@contextlib.contextmanager
+def exact_v3():
+    """scanpy's seurat_v3 with exact moments of each batch and stable sorts. As it
+    is, scanpy takes the moments of batches by a running update (Welford), whose
+    rounding parts genes of equal mean and so moves the vertices of the loess, and
+    the order of its ties is that of an unstable sort."""
+    module = sys.modules["scanpy.preprocessing._highly_variable_genes"]
+
+    def exact(a, by, func):
+        x, b = a.X.toarray(), a.obs[by].to_numpy()
+        names = np.unique(b)
+        n = np.array([(b == k).sum() for k in names])[:, None]
+        s, q = (np.array([(x[b == k] ** e).sum(0) for k in names]) for e in (1, 2))
+        with np.errstate(all="ignore"):
+            mean = s / n
+            var = (q / n - mean**2) * n / (n - 1)
+        return ad.AnnData(obs=pd.DataFrame({by: names}), var=a.var, layers={"mean": mean, "var": var})
+
+    class Stable:
+        def __getattr__(self, name):
+            return getattr(np, name)
+
+        def argsort(self, a, axis=-1):
+            return np.argsort(a, axis=axis, kind="stable")
+
+    old = module.aggregate, module.np
+    module.aggregate, module.np = exact, Stable()
+    try:
+        yield
+    finally:
+        module.aggregate, module.np = old
+
+
 def hvg(a, o):
     top = None if o["n_top_genes"] == "auto" else o["n_top_genes"]
     kw = {"n_top_genes": top, "batch_key": o.get("batch_key")}
@@ -216,7 +249,7 @@ def hvg(a, o):
 def scanpy_run(a, o):
     """What gpusc run does, by scanpy, in float64. Returns the table; X is that of
     o['x'], pca is in uns['ref']."""
-    o = DEFAULTS | o
+    o = DEFAULTS | {k: v for k, v in o.items() if v is not None}
     stage = ["qc", "filter", "normalize", "hvg", "pca"].index(o["until"])
     a = a.copy()
     a.X = sp.csr_matrix(a.X).astype(np.float64)
