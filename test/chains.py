@@ -45,6 +45,7 @@ def in_place():
         got = ad.read_h5ad(g)
         compare.frames(c, got, a)
         gpusc_ok(c, "pca", g, "--n-comps", 12)
+        a.obs["batch"] = a.obs["batch"].cat.remove_unused_categories()  # scanpy fails on them
         a.uns["ref"] = pca(a, 12)
         got = ad.read_h5ad(g)
         compare.frames(c, got, a)

@@ -162,8 +162,6 @@ def flavours():
             run(f"{v}, auto", a, f, hvg_flavor=v, n_top_genes="auto", until="hvg")
             run(f"{v}, auto, batches", a, f, hvg_flavor=v, n_top_genes="auto", batch_key="batch", until="hvg")
     run("seurat, a batch of one cell", lone, lf, batch_key="one", n_top_genes="auto", until="hvg")
-    for v in ("seurat_v3", "seurat_v3_paper"):
-        run(f"{v}, a batch of one cell", lone, lf, hvg_flavor=v, batch_key="one", until="hvg", _exact=True)
     run("pearson_residuals, a batch of one cell", lone, lf, hvg_flavor="pearson_residuals", batch_key="one", until="hvg")
 
 
