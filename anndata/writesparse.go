@@ -156,10 +156,7 @@ func (c *CSRWriter) Put(ch *chunk.Chunk, values []float32) error {
 // row adds one row. Between two boundaries of chunks, values and places are
 // copied in runs.
 func (c *CSRWriter) row(ch *chunk.Chunk, values []float32, lo, hi int64) error {
-	size, isize := c.t.Size(), 4
-	if c.cols > math.MaxInt32 {
-		isize = 8
-	}
+	size := c.t.Size()
 	c.nnz += hi - lo
 	for at := lo; at < hi; {
 		n := min(hi-at, int64(c.data.full-len(c.data.buf))/int64(size))
@@ -172,22 +169,34 @@ func (c *CSRWriter) row(ch *chunk.Chunk, values []float32, lo, hi int64) error {
 				return err
 			}
 		}
-		for _, g := range ch.Indices[at : at+n] {
-			if isize == 4 {
-				c.indices.buf = binary.LittleEndian.AppendUint32(c.indices.buf, g)
-			} else {
-				c.indices.buf = binary.LittleEndian.AppendUint64(c.indices.buf, uint64(g))
-			}
-			if len(c.indices.buf) == c.indices.full {
-				if err := c.indices.flush(); err != nil {
-					return err
-				}
-			}
+		if err := c.places(ch.Indices[at : at+n]); err != nil {
+			return err
 		}
 		at += n
 	}
 	c.rows++
 	return c.offset(c.nnz)
+}
+
+// places adds column numbers.
+func (c *CSRWriter) places(idx []uint32) error {
+	for len(idx) > 0 {
+		s := &c.indices
+		if c.cols > math.MaxInt32 {
+			s.buf = binary.LittleEndian.AppendUint64(s.buf, uint64(idx[0]))
+			idx = idx[1:]
+		} else {
+			n := min(len(idx), (s.full-len(s.buf))/4)
+			s.buf = append(s.buf, little(idx[:n])...)
+			idx = idx[n:]
+		}
+		if len(s.buf) == s.full {
+			if err := s.flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Close ends the matrix.
