@@ -2,36 +2,11 @@ package anndata
 
 import (
 	"context"
-	"io"
-	"os"
 
 	"github.com/gpusc/gpusc/hdf5"
 	"github.com/gpusc/gpusc/internal/errs"
 	"github.com/gpusc/gpusc/memory"
 )
-
-// fileAt reads a part of a file without its position.
-type fileAt struct {
-	f       *os.File
-	at, end int64
-}
-
-func (r *fileAt) Read(p []byte) (int, error) {
-	if r.at >= r.end {
-		return 0, io.EOF
-	}
-	n, err := r.f.ReadAt(p[:min(int64(len(p)), r.end-r.at)], r.at)
-	r.at += int64(n)
-	if n > 0 {
-		err = nil
-	}
-	return n, err
-}
-
-func readFull(r io.Reader, p []byte) error {
-	_, err := io.ReadFull(r, p)
-	return err
-}
 
 // columnRun is how many values are decoded at a time, of rows and of values.
 const columnRun = 1 << 18
