@@ -1,13 +1,10 @@
 package anndata
 
 import (
-	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,183 +17,7 @@ import (
 	"github.com/gpusc/gpusc/memory"
 )
 
-// triple is one stored value.
-type triple struct {
-	row, col int
-	x        float64
-}
-
-// matrixFile says how a test file keeps a matrix.
-type matrixFile struct {
-	format     string // csr, csc, dense
-	data       num
-	index      num
-	comp       hdf5.CompressionKind
-	chunk      int64 // elements of an HDF5 chunk; rows of one for dense; 0: one piece
-	chunkCols  int64
-	rows, cols int
-	sorted     bool // else rows are stored in random order, with duplicates and zeros
-	whole      bool // values are counts
-}
-
-func (m matrixFile) String() string {
-	return fmt.Sprintf("%s-%v-%v-comp%d-chunk%d-%dx%d-sorted=%v-whole=%v", m.format, m.data, m.index, m.comp, m.chunk, m.rows, m.cols, m.sorted, m.whole)
-}
-
-// random draws stored values, in the order of the file.
-func (m matrixFile) random(seed uint64) []triple {
-	r := rand.New(rand.NewPCG(seed, 1))
-	var ts []triple
-	for i := range m.rows {
-		for j := range m.cols {
-			if r.IntN(4) != 0 || i%5 == 3 {
-				continue
-			}
-			x := float64(1 + r.IntN(100))
-			if !m.whole && m.data >= f16 {
-				x += 0.25
-			}
-			ts = append(ts, triple{i, j, x})
-			if !m.sorted && r.IntN(8) == 0 {
-				ts = append(ts, triple{i, j, float64(1 + r.IntN(9))})
-			}
-			if !m.sorted && r.IntN(8) == 0 {
-				ts[len(ts)-1].x = 0
-			}
-		}
-	}
-	if !m.sorted {
-		r.Shuffle(len(ts), func(i, j int) { ts[i], ts[j] = ts[j], ts[i] })
-	}
-	return ts
-}
-
-// canonicalOf is the plain version of what a source gives.
-func canonicalOf(ts []triple, rows int) (indptr []int64, idx []uint32, x []float64) {
-	at := map[[2]int]float64{}
-	for _, t := range ts {
-		at[[2]int{t.row, t.col}] += t.x
-	}
-	var out []triple
-	for k, v := range at {
-		if v != 0 {
-			out = append(out, triple{k[0], k[1], v})
-		}
-	}
-	slices.SortFunc(out, func(a, b triple) int { return cmp.Or(cmp.Compare(a.row, b.row), cmp.Compare(a.col, b.col)) })
-	indptr = make([]int64, rows+1)
-	for _, t := range out {
-		indptr[t.row+1]++
-		idx, x = append(idx, uint32(t.col)), append(x, t.x)
-	}
-	for r := range rows {
-		indptr[r+1] += indptr[r]
-	}
-	return indptr, idx, x
-}
-
-func appendNum(b []byte, t num, x float64) []byte {
-	b, _ = appendAs(b, t, []float64{x})
-	return b
-}
-
-// write makes a file with the matrix as X.
-func (m matrixFile) write(t testing.TB, path string, ts []triple) {
-	t.Helper()
-	w, err := Create(path, WriterOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	names := func(n int) []string {
-		out := make([]string, n)
-		for i := range out {
-			out[i] = fmt.Sprint(i)
-		}
-		return out
-	}
-	must(t, w.SetObs(NewFrame(names(m.rows))))
-	must(t, w.SetVar(NewFrame(names(m.cols))))
-	if m.format == "dense" {
-		m.writeDense(t, w, ts)
-	} else {
-		m.writeSparse(t, w, ts)
-	}
-	must(t, w.Commit())
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (m matrixFile) writeDense(t testing.TB, w *Writer, ts []triple) {
-	full := make([]float64, m.rows*m.cols)
-	for _, x := range ts {
-		full[x.row*m.cols+x.col] += x.x
-	}
-	var raw []byte
-	for _, x := range full {
-		raw = appendNum(raw, m.data, x)
-	}
-	s := hdf5.Spec{Type: m.data.datatype(), Dims: []int64{int64(m.rows), int64(m.cols)}}
-	if m.chunk > 0 {
-		s.Chunk = []int64{m.chunk, m.chunkCols}
-		s.Compression.Kind = m.comp
-	}
-	d, err := w.h.Root().Dataset("X", s)
-	must(t, err)
-	must(t, encode(d, "array", "0.2.0"))
-	must(t, d.Append(raw))
-	must(t, d.Close())
-}
-
-func (m matrixFile) writeSparse(t testing.TB, w *Writer, ts []triple) {
-	major := func(x triple) int { return x.row }
-	minor := func(x triple) int { return x.col }
-	n := m.rows
-	if m.format == "csc" {
-		major, minor, n = minor, major, m.cols
-	}
-	ts = slices.Clone(ts)
-	slices.SortStableFunc(ts, func(a, b triple) int { return cmp.Compare(major(a), major(b)) })
-	ptr := make([]int64, n+1)
-	var data, idx, off []byte
-	for _, x := range ts {
-		data = appendNum(data, m.data, x.x)
-		idx = appendNum(idx, m.index, float64(minor(x)))
-		ptr[major(x)+1]++
-	}
-	for i := range n {
-		ptr[i+1] += ptr[i]
-	}
-	for _, p := range ptr {
-		off = binary.LittleEndian.AppendUint64(off, uint64(p))
-	}
-	g, err := w.h.Root().Group("X")
-	must(t, err)
-	must(t, encode(g, m.format+"_matrix", "0.1.0"))
-	must(t, g.SetAttr("shape", []int64{int64(m.rows), int64(m.cols)}))
-	for _, l := range []struct {
-		name string
-		t    num
-		raw  []byte
-		n    int
-	}{{"data", m.data, data, len(ts)}, {"indices", m.index, idx, len(ts)}, {"indptr", i64, off, n + 1}} {
-		s := hdf5.Spec{Type: l.t.datatype(), Dims: []int64{int64(l.n)}}
-		if m.chunk > 0 {
-			s.Chunk = []int64{m.chunk}
-			s.Compression = hdf5.Compression{Kind: m.comp, Shuffle: m.comp == hdf5.Gzip}
-		}
-		d, err := g.Dataset(l.name, s)
-		must(t, err)
-		must(t, d.Append(l.raw))
-		must(t, d.Close())
-	}
-}
-
-// whole reads a source with workers readers and joins what they got.
+// readWhole reads a source with workers readers and joins what they got.
 func readWhole(t testing.TB, s chunk.Source, workers int) (indptr []int64, idx []uint32, x []float64) {
 	t.Helper()
 	spans := s.Spans()
@@ -285,11 +106,15 @@ func TestSource(t *testing.T) {
 				must(t, err)
 				s, err := x.Source(ctx, o)
 				must(t, err)
+				held := l.Used(memory.Host)
 				for pass := range 2 {
 					ptr, idx, v := readWhole(t, s, 1+2*pass)
 					if !slices.Equal(ptr, wantPtr) || !slices.Equal(idx, wantIdx) || !slices.Equal(v, wantX) {
 						t.Fatalf("%+v: content differs: %d values, expected %d", o, len(v), len(wantX))
 					}
+				}
+				if peak, most := l.PeakOf(memory.Host), s.Memory(3); m.format != "csc" && peak-held > most {
+					t.Errorf("%+v: %d bytes reserved, announced were %d", o, peak-held, most)
 				}
 				must(t, s.Close())
 			}
@@ -306,7 +131,8 @@ func TestDecodedOnce(t *testing.T) {
 	m := matrixFile{format: "csr", data: f32, index: i32, comp: hdf5.Gzip, chunk: 37, rows: 200, cols: 50, sorted: true, whole: true}
 	path := filepath.Join(t.TempDir(), "x")
 	m.write(t, path, m.random(1))
-	f, err := Open(context.Background(), path, Options{Threads: 2})
+	// Many threads: room for every loan, however the readers are scheduled.
+	f, err := Open(context.Background(), path, Options{Threads: 64})
 	must(t, err)
 	defer f.Close()
 	x, err := f.Matrix("X")

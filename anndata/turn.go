@@ -55,6 +55,9 @@ func newTurned(ctx context.Context, m *Matrix, o SourceOptions) (*turnedSource, 
 	if m.Rows > 1<<32 {
 		return nil, m.errorf(errs.Limit, "%d rows; a csc matrix may have 2^32", m.Rows)
 	}
+	if m.Rows == 0 && m.NNZ > 0 {
+		return nil, m.errorf(errs.Corrupt, "%d values in a matrix without rows", m.NNZ)
+	}
 	s := &turnedSource{m: m, t: cols.data.t}
 	s.split(o)
 	if err := s.bucketise(ctx); err != nil {
@@ -100,7 +103,7 @@ func (s *turnedSource) planSpans(p *planner) {
 	}
 	for i := range s.buckets {
 		n := min(s.rows, s.m.Rows-int64(i)*s.rows)
-		if p.cur.Rows > 0 && p.cur.NNZ+s.buckets[i].n > p.o.SpanNNZ {
+		if p.cur.Rows > 0 && (p.cur.NNZ+s.buckets[i].n > p.o.SpanNNZ || p.cur.Rows+n > max(p.o.SpanNNZ, s.rows)) {
 			p.flush()
 		}
 		p.cur.Rows += n

@@ -26,6 +26,7 @@ type globals struct {
 	progress                     string
 	logLevel, logFormat          string
 	chunkRows                    int64
+	cpuProfile                   string
 }
 
 func (g *globals) flags(f *pflag.FlagSet) {
@@ -41,7 +42,10 @@ func (g *globals) flags(f *pflag.FlagSet) {
 	f.StringVar(&g.logLevel, "log-level", "info", "debug, info, warn, error")
 	f.StringVar(&g.logFormat, "log-format", "text", "text or json")
 	f.Int64Var(&g.chunkRows, "chunk-rows", 0, "cells read at a time (default: by memory); results do not depend on it")
-	_ = f.MarkHidden("chunk-rows")
+	f.StringVar(&g.cpuProfile, "cpuprofile", "", "write a CPU profile (pprof) to this file")
+	for _, hidden := range []string{"chunk-rows", "cpuprofile"} {
+		_ = f.MarkHidden(hidden)
+	}
 }
 
 // logger makes the logger that the flags ask for.
