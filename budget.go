@@ -39,21 +39,27 @@ const (
 )
 
 // divide opens the source and plans the memory. It fails when the budget cannot
-// do, before anything is read.
-func (j *job) divide(ctx context.Context) error {
+// do, before anything is read. With planOnly nothing is done that takes long.
+func (j *job) divide(ctx context.Context, planOnly bool) (err error) {
 	total := j.e.ledger.Free()
 	b := &budget{workers: j.e.o.Threads}
 	b.spanNNZ = min(mostNNZ, max(leastNNZ, total/8/int64(b.workers)/perValue))
 	j.mem = b
-	src, err := j.sourceOf(ctx, pass.Input)
-	if err != nil {
-		return err
-	}
 	var rows, nnz int64
-	for _, s := range src.Spans() {
-		rows, nnz = max(rows, s.Rows), max(nnz, s.NNZ)
+	var src chunk.Source
+	if planOnly && j.m.Format == "csc" {
+		// Cutting it into rows means turning all of it: a plan takes the mean row.
+		rows = max(1, b.spanNNZ*j.nobs/max(j.m.NNZ, 1))
+		nnz = b.spanNNZ
+	} else {
+		if src, err = j.sourceOf(ctx, pass.Input); err != nil {
+			return err
+		}
+		for _, s := range src.Spans() {
+			rows, nnz = max(rows, s.Rows), max(nnz, s.NNZ)
+		}
+		b.workers = max(1, min(b.workers, len(src.Spans())))
 	}
-	b.workers = max(1, min(b.workers, len(src.Spans())))
 	b.measure(j, src, rows, nnz)
 	// Fewer workers when each of them costs much.
 	for b.need > total && b.workers > 1 {
@@ -126,7 +132,7 @@ func (j *job) expectedGenes() int {
 
 // describe turns the job into a plan without running it.
 func (j *job) describe(ctx context.Context) (*Plan, error) {
-	if err := j.divide(ctx); err != nil {
+	if err := j.divide(ctx, true); err != nil {
 		return nil, err
 	}
 	planned, err := j.arrange()

@@ -27,6 +27,7 @@ type CSRWriter struct {
 	indices stage
 	indptr  stage
 	maxNNZ  int64
+	wide    bool // indices and offsets are int64
 	closed  bool
 }
 
@@ -39,8 +40,8 @@ type stage struct {
 
 // CSR begins a sparse matrix of cols columns, as an element such as "X" or
 // "layers/counts". dtype is NumPy's name of the type of the values. maxNNZ is
-// the most values that will come, 0 if that is not known: below 2^31 the offsets
-// are int32, as SciPy has them, else int64.
+// the most values that will come, 0 if that is not known: below 2^31 indices and
+// offsets are int32, as SciPy has them, else both are int64.
 func (w *Writer) CSR(path string, cols int64, dtype string, maxNNZ int64) (*CSRWriter, error) {
 	return w.compressed(path, cols, dtype, maxNNZ, false)
 }
@@ -68,12 +69,12 @@ func (w *Writer) compressed(path string, cols int64, dtype string, maxNNZ int64,
 	if err := encode(c.g, typ, "0.1.0"); err != nil {
 		return nil, errs.InFile(err, w.path)
 	}
+	// Both lists of one width: SciPy refuses to work in place on a matrix whose
+	// indices and offsets differ in type.
+	c.wide = cols > math.MaxInt32 || maxNNZ <= 0 || maxNNZ > math.MaxInt32
 	index, offset := i32, i32
-	if cols > math.MaxInt32 {
-		index = i64
-	}
-	if maxNNZ <= 0 || maxNNZ > math.MaxInt32 {
-		offset = i64
+	if c.wide {
+		index, offset = i64, i64
 	}
 	for _, s := range []struct {
 		to   *stage
@@ -125,7 +126,7 @@ func (c *CSRWriter) offset(at int64) error {
 	if c.indptr.d == nil {
 		return nil
 	}
-	if c.maxNNZ > 0 && c.maxNNZ <= math.MaxInt32 {
+	if !c.wide {
 		return c.indptr.add(binary.LittleEndian.AppendUint32(nil, uint32(at))...)
 	}
 	return c.indptr.add(binary.LittleEndian.AppendUint64(nil, uint64(at))...)
@@ -156,10 +157,7 @@ func (c *CSRWriter) Put(ch *chunk.Chunk, values []float32) error {
 // row adds one row. Between two boundaries of chunks, values and places are
 // copied in runs.
 func (c *CSRWriter) row(ch *chunk.Chunk, values []float32, lo, hi int64) error {
-	size, isize := c.t.Size(), 4
-	if c.cols > math.MaxInt32 {
-		isize = 8
-	}
+	size := c.t.Size()
 	c.nnz += hi - lo
 	for at := lo; at < hi; {
 		n := min(hi-at, int64(c.data.full-len(c.data.buf))/int64(size))
@@ -172,22 +170,34 @@ func (c *CSRWriter) row(ch *chunk.Chunk, values []float32, lo, hi int64) error {
 				return err
 			}
 		}
-		for _, g := range ch.Indices[at : at+n] {
-			if isize == 4 {
-				c.indices.buf = binary.LittleEndian.AppendUint32(c.indices.buf, g)
-			} else {
-				c.indices.buf = binary.LittleEndian.AppendUint64(c.indices.buf, uint64(g))
-			}
-			if len(c.indices.buf) == c.indices.full {
-				if err := c.indices.flush(); err != nil {
-					return err
-				}
-			}
+		if err := c.places(ch.Indices[at : at+n]); err != nil {
+			return err
 		}
 		at += n
 	}
 	c.rows++
 	return c.offset(c.nnz)
+}
+
+// places adds column numbers.
+func (c *CSRWriter) places(idx []uint32) error {
+	for len(idx) > 0 {
+		s := &c.indices
+		if c.wide {
+			s.buf = binary.LittleEndian.AppendUint64(s.buf, uint64(idx[0]))
+			idx = idx[1:]
+		} else {
+			n := min(len(idx), (s.full-len(s.buf))/4)
+			s.buf = append(s.buf, little(idx[:n])...)
+			idx = idx[n:]
+		}
+		if len(s.buf) == s.full {
+			if err := s.flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Close ends the matrix.
