@@ -59,7 +59,7 @@ func (j *job) divide(ctx context.Context) error {
 	}
 	if b.need > total {
 		return errs.At(errs.Budget, j.path, j.m.Path, "%s are needed at once, and the budget is %s", memory.Bytes(b.need), memory.Bytes(j.e.budget)).
-			Do("give --memory %s or more; gpusc plan shows what for", memory.Bytes((b.need+b.need/8+16<<20)&^(16<<20-1)))
+			Do("give --memory %s or more; gpusc plan shows what for", memory.Arg((b.need+b.need/8+16<<20)&^(16<<20-1)))
 	}
 	free := total - b.need
 	b.cache = free * 3 / 4

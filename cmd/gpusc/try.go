@@ -26,6 +26,9 @@ size is limited by the disk alone. The same seed gives the same file.`,
 			if out == "" {
 				return errs.New(errs.Usage, "gpusc synth wants -o OUT").Do("name the file to write")
 			}
+			if o.Cells < 1 || o.Genes < 1 || o.Clusters < 1 || o.Batches < 1 || !(o.Counts > 0) {
+				return usageError("--cells, --genes, --clusters, --batches and --counts must be above 0")
+			}
 			return g.withEngine(c, func(ctx context.Context, e *gpusc.Engine) error {
 				r, err := e.Synth(ctx, out, o)
 				if err != nil {
@@ -56,6 +59,9 @@ all in DIR (default: gpusc-demo).`,
 		Example: "  gpusc demo\n  gpusc demo /tmp/try --cells 5000",
 		Args:    args(0, 1, "at most one folder"),
 		RunE: func(c *cobra.Command, a []string) error {
+			if cells < 1 {
+				return usageError("--cells %d cannot be", cells).Do("give 1000 or more")
+			}
 			dir := "gpusc-demo"
 			if len(a) == 1 {
 				dir = a[0]
