@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/gpusc/gpusc/cpu"
@@ -67,8 +68,10 @@ func Open(_ context.Context, o Options) (*Engine, error) {
 			Do("give --memory %s or more", memory.Bytes(minBudget))
 	}
 	e.ledger = memory.New(e.budget)
-	switch e.o.Device {
-	case "", "auto", "cpu":
+	switch d := e.o.Device; {
+	case d == "" || d == "auto" || d == "cpu":
+	case d != "cuda" && !strings.HasPrefix(d, "cuda:"):
+		return nil, errs.New(errs.Usage, "there is no device %q", d).Do("use auto or cpu; gpusc devices lists what there is")
 	default:
 		return nil, errs.New(errs.Resource, "device %q is not in this build", e.o.Device).Do("use --device cpu; gpusc devices lists what there is")
 	}

@@ -52,6 +52,11 @@ func (j *job) hvgOptions() pp.HVGOptions {
 	o := j.p.HVG
 	o.Batched = len(j.batchNames) > 0
 	o.Names = keptGenes(j, j.genes)
+	for b, n := range j.batchSizes() {
+		if n > 0 && o.Batched {
+			o.Batches = append(o.Batches, j.batchNames[b])
+		}
+	}
 	return o
 }
 

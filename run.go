@@ -165,6 +165,9 @@ func (e *Engine) checkOut(in, out string) error {
 		if ist, err := os.Stat(in); err == nil && os.SameFile(st, ist) {
 			return errs.At(errs.Usage, out, "", "is the input itself").Do("name another file")
 		}
+		if !st.Mode().IsRegular() {
+			return errs.At(errs.Usage, out, "", "is no regular file").Do("name another file")
+		}
 		if !e.o.Overwrite {
 			return errs.At(errs.Usage, out, "", "exists already").Do("name another file, or give --force")
 		}
@@ -185,11 +188,13 @@ func stamp(path string) (fileStamp, error) {
 	st, err := os.Stat(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return fileStamp{}, errs.At(errs.Data, path, "", "there is no such file")
+		return fileStamp{}, errs.At(errs.Data, path, "", "there is no such file").Do("is the name right?")
 	case err != nil:
 		return fileStamp{}, errs.At(errs.Resource, path, "", "cannot be read").Because(err)
 	case st.IsDir():
 		return fileStamp{}, errs.At(errs.Unsupported, path, "", "is a folder").Do("name an .h5ad file")
+	case !st.Mode().IsRegular():
+		return fileStamp{}, errs.At(errs.Unsupported, path, "", "is no regular file").Do("name an .h5ad file; a pipe cannot be read at any place")
 	}
 	return fileStamp{st.Size(), st.ModTime()}, nil
 }

@@ -100,7 +100,7 @@ func (c *copier) sparse(to string, m *Matrix, rows, cols []int64) error {
 func touched(spans []chunk.Span, rows []int64) []int {
 	var out []int
 	for i, sp := range spans {
-		for rows != nil && len(rows) > 0 && rows[0] < sp.Row0 {
+		for len(rows) > 0 && rows[0] < sp.Row0 {
 			rows = rows[1:]
 		}
 		if rows == nil || len(rows) > 0 && rows[0] < sp.Row0+sp.Rows {

@@ -3,6 +3,7 @@ package anndata
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/gpusc/gpusc/hdf5"
 	"github.com/gpusc/gpusc/internal/errs"
@@ -15,6 +16,10 @@ import (
 // looking. reason says in words what was chosen and why. The sample is the
 // first, a middle and the last run of values: the pass that reads the matrix
 // checks them all.
+//
+// An X with a negative, NaN or infinite value is chosen all the same where there
+// is no raw/X: the pass that meets the value names its cell and gene, which a
+// sample cannot.
 //
 // Errors: errs.Data when neither holds counts, or raw/X is asked for and absent.
 func (f *File) Counts(ctx context.Context, choice string) (m *Matrix, reason string, err error) {
@@ -38,6 +43,7 @@ func (f *File) Counts(ctx context.Context, choice string) (m *Matrix, reason str
 
 func (f *File) autoCounts(ctx context.Context) (*Matrix, string, error) {
 	var why []string
+	var spoilt *Matrix // X, where it holds what no matrix of counts or logs can
 	for _, path := range []string{"X", "raw/X"} {
 		m, err := f.find(path)
 		if err != nil {
@@ -45,6 +51,9 @@ func (f *File) autoCounts(ctx context.Context) (*Matrix, string, error) {
 		}
 		if m == nil {
 			why = append(why, "there is no "+path)
+			if spoilt != nil {
+				return spoilt, fmt.Sprintf("%s, and %s", why[0], why[1]), f.aligned(spoilt)
+			}
 			continue
 		}
 		odd, ok, err := m.sample(ctx)
@@ -59,6 +68,9 @@ func (f *File) autoCounts(ctx context.Context) (*Matrix, string, error) {
 			return m, reason, f.aligned(m)
 		}
 		why = append(why, fmt.Sprintf("%s holds %v", path, odd))
+		if !(odd >= 0) || math.IsInf(odd, 0) {
+			spoilt = m
+		}
 	}
 	return nil, "", f.errorf(errs.Data, "", "no counts: %s, and %s", why[0], why[1]).
 		Do("name the layer that holds counts with --layer, or take X as it is with --raw no")

@@ -199,8 +199,14 @@ func TestAnnDataReads(t *testing.T) {
 	dir := t.TempDir()
 	var args []string
 	for i, c := range []Compression{
-		{}, {Shuffle: true}, {Kind: Gzip, Shuffle: true}, {Kind: Gzip, Level: 1},
-		{Kind: LZF}, {Kind: LZF, Shuffle: true}, {Kind: Zstd}, {Kind: Zstd, Level: 9, Shuffle: true},
+		{},
+		{Shuffle: true},
+		{Kind: Gzip, Shuffle: true},
+		{Kind: Gzip, Level: 1},
+		{Kind: LZF},
+		{Kind: LZF, Shuffle: true},
+		{Kind: Zstd},
+		{Kind: Zstd, Level: 9, Shuffle: true},
 	} {
 		for _, cols := range []int{0, 3} {
 			path := filepath.Join(dir, fmt.Sprintf("%d-%d.h5ad", i, cols))

@@ -18,7 +18,6 @@ type printer interface {
 // lookCommand is a command that reads one file and prints what it finds.
 func lookCommand(g *globals, c *cobra.Command, f func(e *gpusc.Engine, ctx context.Context, in string) (printer, error)) *cobra.Command {
 	var asJSON bool
-	c.Long += "\n" + exitHelp
 	c.Args = args(1, 1, "one file")
 	c.RunE = func(c *cobra.Command, a []string) error {
 		return g.withEngine(c, func(ctx context.Context, e *gpusc.Engine) error {
@@ -47,8 +46,8 @@ func (g *globals) print(r printer, asJSON bool) error {
 func newInfo(g *globals) *cobra.Command {
 	return lookCommand(g, &cobra.Command{
 		Use: "info IN", Short: "shape, elements, types, chunks, where the counts are",
-		Long: `Prints what IN holds: shape, every element with its encoding, type, chunks, filters
-and stored bytes, the density of X, and where the counts are.`,
+		Long: `Prints what IN holds: shape, every element with its encoding, type, chunks,
+filters and stored bytes, the density of X, and where the counts are.`,
 		Example: "  gpusc info counts.h5ad\n  gpusc info counts.h5ad --json",
 	}, func(e *gpusc.Engine, ctx context.Context, in string) (printer, error) {
 		r, err := e.Info(ctx, in)
@@ -78,7 +77,7 @@ and where; the exit status is 3 when something is.`,
 func newDevices(g *globals) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
-		Use: "devices", Short: "where kernels can run", Long: "Lists the devices that --device can name." + "\n" + exitHelp,
+		Use: "devices", Short: "where kernels can run", Long: "Lists the devices that --device can name.",
 		Example: "  gpusc devices\n  gpusc devices --json", Args: args(0, 0, "nothing more"),
 		RunE: func(*cobra.Command, []string) error { return g.print(gpusc.Devices(), asJSON) },
 	}
@@ -90,7 +89,7 @@ func newDoctor(g *globals) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use: "doctor", Short: "what this machine has, what stands in the way, and the remedy",
-		Long:    "Looks at processor, memory, cgroup limits, scratch space and devices." + "\n" + exitHelp,
+		Long:    "Looks at processor, memory, cgroup limits, scratch space and devices.",
 		Example: "  gpusc doctor\n  gpusc doctor --tmp /scratch --json", Args: args(0, 0, "nothing more"),
 		RunE: func(*cobra.Command, []string) error {
 			o, err := g.options()
@@ -106,7 +105,7 @@ func newDoctor(g *globals) *cobra.Command {
 
 func newVersion(g *globals) *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "the version of this program", Long: "Prints the version." + "\n" + exitHelp,
+		Use: "version", Short: "the version of this program", Long: "Prints the version.",
 		Example: "  gpusc version\n  gpusc --version", Args: args(0, 0, "nothing more"),
 		RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprintln(g.out, "gpusc", version)

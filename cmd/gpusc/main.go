@@ -83,7 +83,3 @@ func exitCode(err error) int {
 	}
 	return 1
 }
-
-const exitHelp = `
-Exit status: 0 done; 1 error; 2 usage; 3 bad input; 4 resources (memory, disk,
-device); 130 and 143 on signals.`

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/BurntSushi/toml"
 	"github.com/spf13/pflag"
 
 	"github.com/gpusc/gpusc"
@@ -30,68 +29,108 @@ type pipelineFlags struct {
 }
 
 // part is a set of flags that belong to one step.
-type part uint8
+type part uint16
 
 const (
 	partInput part = 1 << iota
-	partQC
+	partGroups
+	partTop
 	partFilter
 	partNorm
 	partHVG
 	partScale
 	partPCA
+	partX
 	partOut
-	partRun = 0xff
+	partRun = 0xffff
 )
 
 // add defines the flags of the parts in f.
 func (pf *pipelineFlags) add(f *pflag.FlagSet, parts part) {
 	pf.p, pf.set = gpusc.DefaultPipeline(), f
-	p := &pf.p
-	if parts&partInput != 0 {
-		f.StringVar(&p.Layer, "layer", "", "layer that holds the counts (default: X, or raw/X where X is not counts)")
-		f.StringVar(&p.Raw, "raw", "auto", "take the counts from raw/X: auto, yes, no")
-	}
-	if parts&partQC != 0 {
-		f.StringArrayVar(&pf.qc, "qc", []string{"mt=MT-"}, "gene group for QC, NAME=PREFIX[,PREFIX] (case ignored) or NAME=@FILE; repeatable")
-		f.StringVar(&pf.percentTop, "percent-top", "50,100,200,500", "share of counts in the so many highest genes; none for none")
-	}
-	if parts&partFilter != 0 {
-		f.Int64Var(&p.MinGenes, "min-genes", 200, "keep cells with at least so many genes")
-		f.Int64Var(&p.MaxGenes, "max-genes", 0, "keep cells with at most so many genes (0: no limit)")
-		f.Float64Var(&p.MinCounts, "min-counts", 0, "keep cells with at least so many counts")
-		f.Float64Var(&p.MaxCounts, "max-counts", 0, "keep cells with at most so many counts (0: no limit)")
-		f.StringArrayVar(&pf.maxPct, "max-pct", nil, "keep cells with at most so many per cent of a gene group, for example mt=20; repeatable")
-		f.Int64Var(&p.MinCells, "min-cells", 3, "keep genes seen in at least so many cells")
-		f.Int64Var(&p.MaxCells, "max-cells", 0, "keep genes seen in at most so many cells (0: no limit)")
-	}
-	if parts&partNorm != 0 {
-		f.StringVar(&pf.target, "target-sum", "1e4", "counts of each cell after normalisation, or median")
-		f.Float64Var(&p.MaxFraction, "max-fraction", 0, "leave genes above this share of any cell out of the totals (exclude_highly_expressed; 0: none)")
-		f.Float64Var(&p.LogBase, "log-base", 0, "base of log1p (0: natural)")
-	}
-	if parts&partHVG != 0 {
-		f.StringVar(&p.HVG.Flavor, "hvg-flavor", "seurat", "seurat, cell_ranger, seurat_v3, seurat_v3_paper, pearson_residuals or none")
-		f.StringVar(&pf.topGenes, "n-top-genes", "2000", "highly variable genes to keep, or auto for cut-offs on mean and dispersion")
-		f.StringVar(&p.BatchKey, "batch-key", "", "column of obs with the batch: genes are chosen in each, then combined")
-		f.StringVar(&pf.genes, "genes", "", "file of genes, one a line, instead of highly variable ones")
-	}
-	if parts&partScale != 0 {
-		if parts&partPCA != 0 {
-			f.BoolVar(&p.Scale, "scale", false, "scale genes to unit variance before PCA")
+	titled(f, "Flags")
+	for _, p := range []struct {
+		part  part
+		title string
+		add   func(*pflag.FlagSet)
+	}{
+		{partInput, "Input", pf.addInput},
+		{partGroups, "Quality control", pf.addGroups},
+		{partTop, "Quality control", pf.addTop},
+		{partFilter, "Filters (inclusive)", pf.addFilter},
+		{partNorm, "Normalisation", pf.addNorm},
+		{partHVG, "Highly variable genes", pf.addHVG},
+		{partScale, "Scaling and PCA", func(f *pflag.FlagSet) { pf.addScale(f, parts&partPCA != 0) }},
+		{partPCA, "Scaling and PCA", pf.addPCA},
+		{partX, "Output", pf.addX},
+		{partOut, "Output", pf.addOut},
+	} {
+		if parts&p.part != 0 {
+			p.add(f)
+			titled(f, p.title)
 		}
-		f.Float64Var(&p.MaxValue, "max-value", 0, "clip scaled values (0: not)")
 	}
-	if parts&partPCA != 0 {
-		f.IntVar(&p.NComps, "n-comps", 0, "components of PCA, at most 300 (0: 50, fewer where cells or genes are few)")
+}
+
+func (pf *pipelineFlags) addInput(f *pflag.FlagSet) {
+	f.StringVar(&pf.p.Layer, "layer", "", "`NAME`: the layer to read (default X, or raw/X where X is not counts)")
+	f.StringVar(&pf.p.Raw, "raw", "auto", "`WHEN`: read raw/X: auto, yes or no")
+}
+
+func (pf *pipelineFlags) addGroups(f *pflag.FlagSet) {
+	f.StringArrayVar(&pf.qc, "qc", []string{"mt=MT-"}, "`GROUP`: a group of genes, NAME=PREFIX[,PREFIX], case ignored, or NAME=@FILE; repeatable")
+}
+
+func (pf *pipelineFlags) addTop(f *pflag.FlagSet) {
+	f.StringVar(&pf.percentTop, "percent-top", "50,100,200,500", "share of a cell's counts in its N highest genes, for each N of `LIST`; or none")
+}
+
+func (pf *pipelineFlags) addFilter(f *pflag.FlagSet) {
+	p := &pf.p
+	f.Int64Var(&p.MinGenes, "min-genes", 200, "keep cells with at least `N` genes")
+	f.Int64Var(&p.MaxGenes, "max-genes", 0, "keep cells with at most `N` genes (0: no limit)")
+	f.Float64Var(&p.MinCounts, "min-counts", 0, "keep cells with at least `N` counts")
+	f.Float64Var(&p.MaxCounts, "max-counts", 0, "keep cells with at most `N` counts (0: no limit)")
+	f.StringArrayVar(&pf.maxPct, "max-pct", nil, "`GROUP=P`: keep cells with at most P per cent of their counts in a gene group, for example mt=20; repeatable")
+	f.Int64Var(&p.MinCells, "min-cells", 3, "keep genes seen in at least `N` cells")
+	f.Int64Var(&p.MaxCells, "max-cells", 0, "keep genes seen in at most `N` cells (0: no limit)")
+}
+
+func (pf *pipelineFlags) addNorm(f *pflag.FlagSet) {
+	f.StringVar(&pf.target, "target-sum", "1e4", "counts of each cell afterwards: `N` or median")
+	f.Float64Var(&pf.p.MaxFraction, "max-fraction", 0, "`F`: leave genes above this share of any cell out of the totals (exclude_highly_expressed; 0: none)")
+	f.Float64Var(&pf.p.LogBase, "log-base", 0, "`B`: base of the logarithm (0: natural)")
+}
+
+func (pf *pipelineFlags) addHVG(f *pflag.FlagSet) {
+	f.StringVar(&pf.p.HVG.Flavor, "hvg-flavor", "seurat", "`FLAVOR`: seurat, cell_ranger, seurat_v3, seurat_v3_paper, pearson_residuals or none")
+	f.StringVar(&pf.topGenes, "n-top-genes", "2000", "choose `N` genes, or auto: by cut-offs of mean and dispersion")
+	f.StringVar(&pf.p.BatchKey, "batch-key", "", "`COLUMN`: column of obs with the batches; genes are chosen in each, then combined")
+	f.StringVar(&pf.genes, "genes", "", "`FILE`: genes to use instead, one a line")
+}
+
+func (pf *pipelineFlags) addScale(f *pflag.FlagSet, optional bool) {
+	if optional {
+		f.BoolVar(&pf.p.Scale, "scale", false, "scale genes to unit variance before PCA")
+		f.Float64Var(&pf.p.MaxValue, "max-value", 0, "clip scaled values at `V`; implies --scale (0: do not)")
+		return
 	}
-	if parts&partOut != 0 {
-		f.StringVar(&p.X, "x", "lognorm", "what OUT holds as X: lognorm, counts, scaled, or none (results only)")
-	}
-	if parts&(partOut|partNorm|partFilter|partScale) != 0 {
-		f.StringVar(&p.Compression, "compression", "gzip", "of OUT: none, gzip, zstd, lzf")
-		f.IntVar(&p.Level, "level", 0, "of the compression (0: the default)")
-	}
+	f.Float64Var(&pf.p.MaxValue, "max-value", 0, "clip scaled values at `V` (0: do not)")
+}
+
+func (pf *pipelineFlags) addPCA(f *pflag.FlagSet) {
+	f.IntVar(&pf.p.NComps, "n-comps", 50, "`N`: components, at most 300")
+}
+
+func (pf *pipelineFlags) addX(f *pflag.FlagSet) {
+	f.StringVar(&pf.p.X, "x", "lognorm", "`WHAT`: X of OUT: lognorm, counts, scaled or none (results only)")
+}
+
+func (pf *pipelineFlags) addOut(f *pflag.FlagSet) { addCompression(f, &pf.p.Compression, &pf.p.Level) }
+
+func addCompression(f *pflag.FlagSet, how *string, level *int) {
+	f.StringVar(how, "compression", "gzip", "`HOW`: compression of OUT: none, gzip, zstd or lzf")
+	f.IntVar(level, "level", 0, "`N`: level of gzip (1 to 9) or zstd (1 to 22); 0: a fast one")
 }
 
 // pipeline turns the words into the library's parameters.
@@ -216,7 +255,7 @@ func (pf *pipelineFlags) parseGenes() error {
 func readLines(path string) ([]string, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, errs.At(errs.Data, path, "", "cannot be read").Because(err)
+		return nil, errs.At(errs.Data, path, "", "cannot be read").Because(cause(err))
 	}
 	defer f.Close()
 	var out []string
@@ -227,97 +266,7 @@ func readLines(path string) ([]string, error) {
 		}
 	}
 	if err := sc.Err(); err != nil {
-		return nil, errs.At(errs.Data, path, "", "cannot be read").Because(err)
+		return nil, errs.At(errs.Data, path, "", "cannot be read").Because(cause(err))
 	}
 	return out, nil
-}
-
-// tomlKeys says which flag each argument of a scanpy function is.
-var tomlKeys = map[string]map[string]string{
-	"calculate_qc_metrics":  {"percent_top": "percent-top", "qc_vars": "qc"},
-	"filter_cells":          {"min_genes": "min-genes", "max_genes": "max-genes", "min_counts": "min-counts", "max_counts": "max-counts", "max_pct": "max-pct"},
-	"filter_genes":          {"min_cells": "min-cells", "max_cells": "max-cells"},
-	"normalize_total":       {"target_sum": "target-sum", "max_fraction": "max-fraction"},
-	"log1p":                 {"base": "log-base"},
-	"highly_variable_genes": {"flavor": "hvg-flavor", "n_top_genes": "n-top-genes", "batch_key": "batch-key", "layer": "layer"},
-	"scale":                 {"max_value": "max-value"},
-	"pca":                   {"n_comps": "n-comps"},
-}
-
-// parseFile reads a pipeline file. It replaces the flags: a flag given beside it
-// is an error, so that one place says what was done.
-func (pf *pipelineFlags) parseFile() error {
-	if pf.file == "" {
-		return nil
-	}
-	var doc map[string]map[string]any
-	if _, err := toml.DecodeFile(pf.file, &doc); err != nil {
-		return errs.At(errs.Usage, pf.file, "", "is no pipeline file").Because(err)
-	}
-	for fn, args := range doc {
-		keys, ok := tomlKeys[fn]
-		if !ok {
-			return errs.At(errs.Usage, pf.file, "["+fn+"]", "there is no such step").Do("did you mean [%s]?", nearest(fn, tomlKeys))
-		}
-		if fn == "scale" {
-			if err := pf.set.Set("scale", "true"); err != nil {
-				return err
-			}
-		}
-		for k, v := range args {
-			flag, ok := keys[k]
-			if !ok {
-				return errs.At(errs.Usage, pf.file, fn+"."+k, "there is no such argument").Do("did you mean %s?", nearest(k, keys))
-			}
-			if pf.set.Changed(flag) && flag != "qc" && flag != "max-pct" {
-				return errs.At(errs.Usage, pf.file, fn+"."+k, "is also given as --%s", flag).Do("give it once")
-			}
-			for _, s := range words(v, flag) {
-				if err := pf.set.Set(flag, s); err != nil {
-					return errs.At(errs.Usage, pf.file, fn+"."+k, "cannot be %v", v).Because(err)
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// words turns a value of a pipeline file into what the flag would be given.
-func words(v any, flag string) []string {
-	switch x := v.(type) {
-	case string:
-		return []string{x}
-	case int64:
-		return []string{strconv.FormatInt(x, 10)}
-	case float64:
-		return []string{strconv.FormatFloat(x, 'g', -1, 64)}
-	case bool:
-		return []string{strconv.FormatBool(x)}
-	case []any:
-		var all []string
-		for _, e := range x {
-			all = append(all, words(e, flag)...)
-		}
-		if flag == "qc" {
-			return all
-		}
-		return []string{strings.Join(all, ",")}
-	case map[string]any:
-		var all []string
-		for k, e := range x {
-			all = append(all, k+"="+strings.Join(words(e, ""), ","))
-		}
-		return all
-	}
-	return nil
-}
-
-func nearest[V any](s string, m map[string]V) string {
-	best, dist := "", 1<<30
-	for k := range m {
-		if d := distance(s, k); d < dist || d == dist && k < best {
-			best, dist = k, d
-		}
-	}
-	return best
 }

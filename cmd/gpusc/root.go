@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"log/slog"
 	"os"
@@ -27,33 +28,39 @@ type globals struct {
 	logLevel, logFormat          string
 	chunkRows                    int64
 	cpuProfile                   string
+
+	log   *slog.Logger
+	level slog.Level
 }
 
 func (g *globals) flags(f *pflag.FlagSet) {
-	f.StringVar(&g.device, "device", "auto", "where kernels run: auto, cpu, cuda, cuda:0,1")
-	f.StringVar(&g.memory, "memory", "", "memory budget, for example 4GiB (default: 60% of what the machine or cgroup has)")
-	f.StringVar(&g.deviceMemory, "device-memory", "", "cap of memory on each device, for example 20GiB")
-	f.IntVar(&g.threads, "threads", 0, "threads that compute (default: all cores)")
-	f.Uint64Var(&g.seed, "seed", 0, "seed of what is random")
-	f.StringVar(&g.tmp, "tmp", "", "folder for scratch files (default: the system's)")
-	f.StringVar(&g.report, "report", "", "write a report of the run as JSON to this file (- for standard output)")
+	f.SortFlags = false
+	f.StringVar(&g.device, "device", "auto", "`WHERE`: auto, cpu, cuda or cuda:0,1: where kernels run")
+	f.StringVar(&g.memory, "memory", "", "`SIZE`: budget of memory, like 4GiB (default 60% of what the machine or cgroup has left)")
+	f.StringVar(&g.deviceMemory, "device-memory", "", "`SIZE`: cap of memory on each device, like 20GiB")
+	f.IntVar(&g.threads, "threads", 0, "`N`: threads that compute (default all cores)")
+	f.Uint64Var(&g.seed, "seed", 0, "`N`: seed of what is random")
+	f.StringVar(&g.tmp, "tmp", "", "`DIR`: folder for scratch files (default the system's)")
 	f.BoolVar(&g.force, "force", false, "replace OUT when it exists")
-	f.StringVar(&g.progress, "progress", "auto", "bars: auto, always, never")
-	f.StringVar(&g.logLevel, "log-level", "info", "debug, info, warn, error")
-	f.StringVar(&g.logFormat, "log-format", "text", "text or json")
+	f.StringVar(&g.report, "report", "", "write a report of the run as JSON to `FILE` (- for standard output)")
+	f.StringVar(&g.progress, "progress", "auto", "`WHEN`: show bars: auto, always or never")
+	f.StringVar(&g.logLevel, "log-level", "info", "`LEVEL`: debug, info, warn or error")
+	f.StringVar(&g.logFormat, "log-format", "text", "`FORMAT`: of words on standard error: text or json")
 	f.Int64Var(&g.chunkRows, "chunk-rows", 0, "cells read at a time (default: by memory); results do not depend on it")
 	f.StringVar(&g.cpuProfile, "cpuprofile", "", "write a CPU profile (pprof) to this file")
 	for _, hidden := range []string{"chunk-rows", "cpuprofile"} {
 		_ = f.MarkHidden(hidden)
 	}
+	titled(f, "Flags that every command takes")
 }
 
 // logger makes the logger that the flags ask for.
 func (g *globals) logger() (*slog.Logger, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(g.logLevel)); err != nil {
-		return nil, errs.New(errs.Usage, "--log-level %q is not known", g.logLevel).Do("use debug, info, warn or error")
+	level, ok := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}[g.logLevel]
+	if !ok {
+		return nil, usageError("--log-level %q is not known", g.logLevel).Do("use debug, info, warn or error")
 	}
+	g.level = level
 	switch g.logFormat {
 	case "json":
 		return slog.New(slog.NewJSONHandler(g.err, &slog.HandlerOptions{Level: level})), nil
@@ -76,7 +83,7 @@ func (g *globals) options() (gpusc.Options, error) {
 		}
 		n, err := memory.ParseBytes(m.s)
 		if err != nil {
-			return o, errs.New(errs.Usage, "%s", m.name).Because(err)
+			return o, usageError("%s %q is no size", m.name, m.s).Do("write it like 4GiB or 512MiB")
 		}
 		if n <= 0 {
 			return o, errs.New(errs.Usage, "%s %s is no size", m.name, m.s).Do("write it like 4GiB or 512MiB")
@@ -90,22 +97,22 @@ func (g *globals) options() (gpusc.Options, error) {
 		return o, errs.New(errs.Usage, "--chunk-rows %d cannot be", g.chunkRows)
 	}
 	log, err := g.logger()
-	o.Log = log
+	o.Log, g.log = log, log
 	return o, err
 }
 
 const rootLong = `gpusc takes a file of counts (cells x genes) to QC, filters, normalisation,
 log1p, highly variable genes and PCA, without loading it into memory and with
-scanpy's numbers.
+scanpy's numbers.`
 
-  gpusc run counts.h5ad -o out.h5ad
+const rootExample = `  gpusc run counts.h5ad -o out.h5ad
   gpusc plan counts.h5ad`
 
 // newRoot builds the command tree.
 func newRoot(out, errw io.Writer) *cobra.Command {
 	g := &globals{out: out, err: errw}
 	root := &cobra.Command{
-		Use: "gpusc COMMAND", Short: "single-cell counts to PCA in one streamed read", Long: rootLong + "\n" + exitHelp,
+		Use: "gpusc COMMAND", Short: "single-cell counts to PCA in one streamed read", Long: rootLong, Example: rootExample,
 		SilenceErrors: true, SilenceUsage: true, Version: version,
 		SuggestionsMinimumDistance: 2,
 	}
@@ -121,7 +128,7 @@ func newRoot(out, errw io.Writer) *cobra.Command {
 		{"steps", "Single steps:", []*cobra.Command{newQC(g), newFilter(g), newNormalize(g), newHVG(g), newScale(g), newPCA(g)}},
 		{"look", "Looking:", []*cobra.Command{newInfo(g), newCheck(g)}},
 		{"try", "Trying and measuring:", []*cobra.Command{newDemo(g), newSynth(g), newBench(g)}},
-		{"machine", "This machine:", []*cobra.Command{newDevices(g), newDoctor(g), newVersion(g)}},
+		{"machine", "This machine:", []*cobra.Command{newDevices(g), newDoctor(g), newVersion(g), newCompletion(g, root), newHelp(root)}},
 	}
 	for _, gr := range groups {
 		root.AddGroup(&cobra.Group{ID: gr.id, Title: gr.title})
@@ -131,8 +138,10 @@ func newRoot(out, errw io.Writer) *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	root.SetHelpCommandGroupID("machine")
-	root.SetCompletionCommandGroupID("machine")
+	root.SetHelpCommand(newHelp(root))
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetHelpFunc(func(c *cobra.Command, _ []string) { help(c.OutOrStdout(), c) })
+	root.SetUsageFunc(func(c *cobra.Command) error { help(c.OutOrStderr(), c); return nil })
 	root.Args = func(_ *cobra.Command, args []string) error { return unknownCommand(root, args) }
 	root.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	return root
@@ -150,23 +159,48 @@ func unknownCommand(root *cobra.Command, args []string) error {
 	return e.Do("see gpusc --help")
 }
 
-// flagError names the nearest known flag.
+// usageError is an error of kind usage.
+func usageError(format string, a ...any) *errs.E { return errs.New(errs.Usage, format, a...) }
+
+// flagError says in plain words what is wrong with a flag, and names the nearest
+// known one.
 func flagError(c *cobra.Command, err error) error {
-	msg := err.Error()
-	e := errs.New(errs.Usage, "%s", msg)
-	if i := strings.Index(msg, "unknown flag: --"); i >= 0 {
-		name := msg[i+len("unknown flag: --"):]
-		best, dist := "", 4
-		c.Flags().VisitAll(func(f *pflag.Flag) {
-			if d := distance(name, f.Name); d < dist && !f.Hidden {
-				best, dist = f.Name, d
-			}
-		})
-		if best != "" {
-			return e.Do("did you mean --%s?", best)
-		}
+	see := strings.TrimSpace("see " + c.CommandPath() + " --help")
+	var value *pflag.InvalidValueError
+	if errors.As(err, &value) {
+		f := value.GetFlag()
+		return usageError("--%s cannot be %q: it wants %s", f.Name, value.GetValue(), kindOf(f)).Do("%s", see)
 	}
-	return e.Do("see gpusc %s --help", c.Name())
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) || unknown.GetSpecifiedShortnames() != "" {
+		return usageError("%s", err).Do("%s", see)
+	}
+	name, best, dist := unknown.GetSpecifiedName(), "", 4
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if d := distance(name, f.Name); d < dist && !f.Hidden {
+			best, dist = f.Name, d
+		}
+	})
+	e := usageError("there is no flag --%s", name)
+	if best != "" {
+		return e.Do("did you mean --%s?", best)
+	}
+	return e.Do("%s", see)
+}
+
+// kindOf says what values a flag takes.
+func kindOf(f *pflag.Flag) string {
+	switch f.Value.Type() {
+	case "int", "int64":
+		return "a whole number"
+	case "uint64":
+		return "a whole number from 0"
+	case "float64":
+		return "a number"
+	case "bool":
+		return "true or false"
+	}
+	return "something else"
 }
 
 // distance is the number of letters to change, add or drop (Levenshtein).

@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io/fs"
+	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime/pprof"
 
 	"github.com/spf13/cobra"
@@ -17,6 +20,9 @@ import (
 func (g *globals) withEngine(c *cobra.Command, f func(ctx context.Context, e *gpusc.Engine) error) error {
 	o, err := g.options()
 	if err != nil {
+		return err
+	}
+	if err := g.checkReport(); err != nil {
 		return err
 	}
 	bars, err := newBars(g)
@@ -45,10 +51,28 @@ func (g *globals) withEngine(c *cobra.Command, f func(ctx context.Context, e *gp
 	return errors.Join(err, e.Close())
 }
 
+// checkReport refuses a report that cannot be written before the work begins.
+func (g *globals) checkReport() error {
+	if g.report == "" || g.report == "-" {
+		return nil
+	}
+	if st, err := os.Stat(g.report); err == nil && st.IsDir() {
+		return errs.At(errs.Usage, g.report, "", "--report wants a file, and this is a folder").Do("name a file")
+	}
+	if st, err := os.Stat(filepath.Dir(g.report)); err != nil || !st.IsDir() {
+		return errs.At(errs.Resource, g.report, "", "the folder of the report does not exist").Do("make it first")
+	}
+	return nil
+}
+
 // finish tells of a run on standard error and writes its report.
 func (g *globals) finish(c *cobra.Command, r *gpusc.Report, args []string) error {
 	r.Command, r.Args = c.Name(), args
-	r.Sum(g.err)
+	if g.logFormat == "json" {
+		g.log.Info("done", "command", r.Command, "output", r.Output.Path, "seconds", r.Seconds, "peak_rss_bytes", r.PeakRSS)
+	} else if g.level <= slog.LevelInfo {
+		r.Sum(g.err)
+	}
 	if g.report == "" {
 		return nil
 	}
@@ -62,9 +86,19 @@ func (g *globals) finish(c *cobra.Command, r *gpusc.Report, args []string) error
 		return err
 	}
 	if err := os.WriteFile(g.report, b, 0o644); err != nil {
-		return errs.At(errs.Resource, g.report, "", "the report cannot be written").Because(err)
+		return errs.At(errs.Resource, g.report, "", "the report cannot be written").Because(cause(err))
 	}
 	return nil
+}
+
+// cause is what the system said, without the name of the file, which the error
+// gives already.
+func cause(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
 }
 
 func newRun(g *globals) *cobra.Command {
@@ -74,9 +108,10 @@ func newRun(g *globals) *cobra.Command {
 		Use: "run IN -o OUT", Short: "counts to PCA: QC, filters, normalise, log1p, HVG, scale, PCA",
 		Long: `Runs the whole pipeline on IN (.h5ad) and writes OUT (.h5ad), which scanpy
 opens: QC columns in obs and var, X normalised, var/highly_variable,
-obsm/X_pca, varm/PCs, uns/pca. Everything else that IN holds is carried over.` + "\n" + exitHelp,
+obsm/X_pca, varm/PCs, uns/pca. Everything else that IN holds is carried over.`,
 		Example: `  gpusc run counts.h5ad -o out.h5ad
-  gpusc run counts.h5ad -o out.h5ad --max-pct mt=20 --hvg-flavor seurat_v3 --batch-key donor --memory 4GiB`,
+  gpusc run counts.h5ad -o out.h5ad --max-pct mt=20 --hvg-flavor seurat_v3 \
+    --batch-key donor --memory 4GiB`,
 		Args: args(1, 1, "one input file"),
 		RunE: func(c *cobra.Command, a []string) error {
 			p, err := pf.pipeline()
@@ -100,9 +135,9 @@ obsm/X_pca, varm/PCs, uns/pca. Everything else that IN holds is carried over.` +
 	}
 	f := c.Flags()
 	f.SortFlags = false
-	f.StringVarP(&out, "output", "o", "", "file to write")
-	f.StringVar(&pf.until, "until", "", "last step: qc, filter, normalize, hvg, pca (default pca)")
-	f.StringVar(&pf.file, "pipeline", "", "TOML file with the parameters, by scanpy's function and argument names")
+	f.StringVarP(&out, "output", "o", "", "`OUT`: file to write")
+	f.StringVar(&pf.until, "until", "", "`STEP`: the last one: qc, filter, normalize, hvg or pca (default pca)")
+	f.StringVar(&pf.file, "pipeline", "", "`FILE`: parameters in TOML instead, under scanpy's names of functions and arguments")
 	f.BoolVar(&pf.dryRun, "dry-run", false, "print the plan and stop")
 	pf.add(f, partRun)
 	return c
@@ -115,7 +150,7 @@ func newPlan(g *globals) *cobra.Command {
 		Use: "plan IN", Short: "what run would do: passes, bytes, memory",
 		Long: `Prints what gpusc run would do with these flags: the passes and their steps,
 the bytes each reads, the memory by part, where the cache lies. Nothing is
-written and only the file's structure is read.` + "\n" + exitHelp,
+written and only the file's structure is read.`,
 		Example: `  gpusc plan counts.h5ad
   gpusc plan counts.h5ad --memory 1GiB --hvg-flavor seurat_v3 --json`,
 		Args: args(1, 1, "one input file"),
@@ -132,8 +167,8 @@ written and only the file's structure is read.` + "\n" + exitHelp,
 	f := c.Flags()
 	f.SortFlags = false
 	f.BoolVar(&asJSON, "json", false, "print JSON")
-	f.StringVar(&pf.until, "until", "", "last step: qc, filter, normalize, hvg, pca (default pca)")
-	f.StringVar(&pf.file, "pipeline", "", "TOML file with the parameters")
+	f.StringVar(&pf.until, "until", "", "`STEP`: the last one: qc, filter, normalize, hvg or pca (default pca)")
+	f.StringVar(&pf.file, "pipeline", "", "`FILE`: parameters in TOML instead, under scanpy's names of functions and arguments")
 	pf.add(f, partRun)
 	return c
 }

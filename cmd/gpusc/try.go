@@ -19,7 +19,7 @@ func newSynth(g *globals) *cobra.Command {
 		Use: "synth -o OUT --cells N", Short: "made-up counts with known clusters and batches, of any size",
 		Long: `Writes counts that look like those of a droplet experiment: clusters and batches
 (the truth is in obs), mitochondrial genes (MT-), library sizes. Streamed: the
-size is limited by the disk alone. The same seed gives the same file.` + "\n" + exitHelp,
+size is limited by the disk alone. The same seed gives the same file.`,
 		Example: "  gpusc synth -o synth.h5ad --cells 20000\n  gpusc synth -o atlas.h5ad --cells 1000000 --genes 28000 --seed 7",
 		Args:    args(0, 0, "no input"),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -37,14 +37,13 @@ size is limited by the disk alone. The same seed gives the same file.` + "\n" + 
 	}
 	f := c.Flags()
 	f.SortFlags = false
-	f.StringVarP(&out, "output", "o", "", "file to write")
-	f.Int64Var(&o.Cells, "cells", 20000, "cells")
-	f.IntVar(&o.Genes, "genes", 28000, "genes")
-	f.IntVar(&o.Clusters, "clusters", 12, "clusters")
-	f.IntVar(&o.Batches, "batches", 3, "batches")
-	f.Float64Var(&o.Counts, "counts", 5600, "median counts of a cell")
-	f.StringVar(&o.Compression, "compression", "gzip", "of OUT: none, gzip, zstd, lzf")
-	f.IntVar(&o.Level, "level", 0, "of the compression (0: the default)")
+	f.StringVarP(&out, "output", "o", "", "`OUT`: file to write")
+	f.Int64Var(&o.Cells, "cells", 20000, "`N`: cells")
+	f.IntVar(&o.Genes, "genes", 28000, "`N`: genes")
+	f.IntVar(&o.Clusters, "clusters", 12, "`N`: clusters")
+	f.IntVar(&o.Batches, "batches", 3, "`N`: batches")
+	f.Float64Var(&o.Counts, "counts", 5600, "`N`: median counts of a cell")
+	addCompression(f, &o.Compression, &o.Level)
 	return c
 }
 
@@ -53,7 +52,7 @@ func newDemo(g *globals) *cobra.Command {
 	c := &cobra.Command{
 		Use: "demo [DIR]", Short: "made-up cells through the pipeline, with pictures",
 		Long: `Makes 20,000 cells, runs the pipeline on them and draws a PCA and a QC picture,
-all in DIR (default: gpusc-demo).` + "\n" + exitHelp,
+all in DIR (default: gpusc-demo).`,
 		Example: "  gpusc demo\n  gpusc demo /tmp/try --cells 5000",
 		Args:    args(0, 1, "at most one folder"),
 		RunE: func(c *cobra.Command, a []string) error {
@@ -62,12 +61,12 @@ all in DIR (default: gpusc-demo).` + "\n" + exitHelp,
 				dir = a[0]
 			}
 			if err := os.MkdirAll(dir, 0o755); err != nil {
-				return errs.At(errs.Resource, dir, "", "cannot be made").Because(err)
+				return errs.At(errs.Resource, dir, "", "cannot be made").Because(cause(err))
 			}
 			return g.withEngine(c, func(ctx context.Context, e *gpusc.Engine) error { return g.demo(ctx, e, c, dir, cells) })
 		},
 	}
-	c.Flags().Int64Var(&cells, "cells", 20000, "cells to make")
+	c.Flags().Int64Var(&cells, "cells", 20000, "make `N` cells")
 	return c
 }
 

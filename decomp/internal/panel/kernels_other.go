@@ -8,6 +8,7 @@ func Best() Level { return Portable }
 // The functions below are never called: Best is Portable here.
 
 func mulVector(Level, int, *float64, int, *float64, *float64) {}
+
 func bothVector(Level, int, []float64, int, []float64, []float64, *[64]float64, *[64]float64) {
 }
 func gramVector(Level, int, *float64, *float64, *float64)   {}
