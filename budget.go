@@ -68,7 +68,7 @@ func (j *job) divide(ctx context.Context, planOnly bool) (err error) {
 	}
 	if b.need > total {
 		return errs.At(errs.Budget, j.path, j.m.Path, "%s are needed at once, and the budget is %s", memory.Bytes(b.need), memory.Bytes(j.e.budget)).
-			Do("give --memory %s or more; gpusc plan shows what for", memory.Bytes((b.need+b.need/8+16<<20)&^(16<<20-1)))
+			Do("give --memory %s or more; gpusc plan shows what for", memory.Arg((b.need+b.need/8+16<<20)&^(16<<20-1)))
 	}
 	if j.perCell, err = j.e.ledger.Reserve(memory.Host, "figures of cells", b.cells); err != nil {
 		return err

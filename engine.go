@@ -65,7 +65,7 @@ func Open(_ context.Context, o Options) (*Engine, error) {
 	}
 	if e.budget < minBudget {
 		return nil, errs.New(errs.Budget, "a memory budget of %s is too small", memory.Bytes(e.budget)).
-			Do("give --memory %s or more", memory.Bytes(minBudget))
+			Do("give --memory %s or more", memory.Arg(minBudget))
 	}
 	e.ledger = memory.New(e.budget)
 	switch d := e.o.Device; {

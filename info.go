@@ -11,6 +11,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/gpusc/gpusc/anndata"
+	"github.com/gpusc/gpusc/internal/errs"
 	"github.com/gpusc/gpusc/memory"
 )
 
@@ -51,6 +52,10 @@ func (e *Engine) Info(ctx context.Context, path string) (info *Info, err error) 
 		info.Counts, info.Why = m.Path, why
 	} else {
 		info.Why = err.Error()
+		var e *errs.E
+		if errors.As(err, &e) {
+			info.Why = e.Msg
+		}
 	}
 	return info, nil
 }
@@ -72,13 +77,17 @@ func (i *Info) Print(w interface{ Write([]byte) (int, error) }) error {
 	} else {
 		fmt.Fprintf(&b, "counts     none: %s\n\n", i.Why)
 	}
-	fmt.Fprintf(&b, "%-36s %-22s %-10s %-16s %-14s %-18s %10s\n", "element", "encoding", "type", "shape", "chunks", "filters", "stored")
+	wide := len("element")
+	for _, e := range i.Elements {
+		wide = max(wide, len(e.Path))
+	}
+	fmt.Fprintf(&b, "%-*s %-21s %-8s %-15s %-12s %-15s %9s\n", wide, "element", "encoding", "type", "shape", "chunks", "filters", "stored")
 	for _, e := range i.Elements {
 		enc := e.Encoding
 		if e.Version != "" {
 			enc += " " + e.Version
 		}
-		fmt.Fprintf(&b, "%-36s %-22s %-10s %-16s %-14s %-18s %10s\n", e.Path, dash(enc), dash(e.DType), dims(e.Shape), dims(e.Chunks),
+		fmt.Fprintf(&b, "%-*s %-21s %-8s %-15s %-12s %-15s %9s\n", wide, e.Path, dash(enc), dash(e.DType), dims(e.Shape), dims(e.Chunks),
 			dash(strings.Join(e.Filters, "+")), memory.Bytes(e.StoredBytes))
 	}
 	_, err := io.WriteString(w, b.String())

@@ -61,14 +61,22 @@ type StepReport struct {
 // Sum prints the report for a person, in a few lines.
 func (r *Report) Sum(w io.Writer) {
 	for _, s := range r.Steps {
-		fmt.Fprintf(w, "%7.2f s  %-15s %s\n", s.Seconds, s.Name, strings.Join(s.Steps, ", "))
+		fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%7.2f s  %-15s %s", s.Seconds, s.Name, strings.Join(s.Steps, ", ")), " "))
 	}
 	for _, s := range r.Warnings {
 		fmt.Fprintln(w, "warning:", s)
 	}
-	fmt.Fprintf(w, "%s cells x %s genes -> %s x %s in %.2f s, %d pass(es) over the input; peak memory %s of %s",
-		humanize.Comma(r.Input.Obs), humanize.Comma(r.Input.Vars), humanize.Comma(r.Output.Obs), humanize.Comma(r.Output.Vars),
-		r.Seconds, r.Passes, memory.Bytes(r.PeakRSS), memory.Bytes(r.Budget))
+	if r.Input.Path != "" {
+		fmt.Fprintf(w, "%s cells x %s genes -> ", humanize.Comma(r.Input.Obs), humanize.Comma(r.Input.Vars))
+	}
+	fmt.Fprintf(w, "%s cells x %s genes in %.2f s", humanize.Comma(r.Output.Obs), humanize.Comma(r.Output.Vars), r.Seconds)
+	switch {
+	case r.Passes == 1:
+		fmt.Fprint(w, ", one pass over the input")
+	case r.Passes > 1:
+		fmt.Fprintf(w, ", %d passes over the input", r.Passes)
+	}
+	fmt.Fprintf(w, "; peak memory %s, budget %s", memory.Bytes(r.PeakRSS), memory.Bytes(r.Budget))
 	if r.Scratch > 0 {
 		fmt.Fprintf(w, ", scratch %s", memory.Bytes(r.Scratch))
 	}

@@ -7,13 +7,14 @@ import (
 
 // Element is one thing in a file, as `info` lists it.
 type Element struct {
-	Path              string
-	Encoding, Version string // "" where the file has none
-	Shape             []int64
-	DType             string   // NumPy's name for numbers, else the HDF5 class
-	Chunks            []int64  // nil: in one piece
-	Filters           []string // names in the order they are applied
-	StoredBytes       int64    // with all that belongs to it
+	Path        string   `json:"path"`
+	Encoding    string   `json:"encoding"` // "" where the file has none
+	Version     string   `json:"version"`
+	Shape       []int64  `json:"shape"`
+	DType       string   `json:"dtype"`        // NumPy's name for numbers, else the HDF5 class
+	Chunks      []int64  `json:"chunks"`       // nil: in one piece
+	Filters     []string `json:"filters"`      // names in the order they are applied
+	StoredBytes int64    `json:"stored_bytes"` // with all that belongs to it
 }
 
 // maxElements bounds the list of a file made to be endless.
@@ -116,7 +117,7 @@ func (e *Element) dataset(ds *hdf5.Dataset) {
 	lay := ds.Layout()
 	e.Shape, e.DType, e.Chunks = ds.Dims(), typeName(ds.Type()), lay.Chunk
 	for _, x := range lay.Filters {
-		e.Filters = append(e.Filters, x.Name)
+		e.Filters = append(e.Filters, x.Short())
 	}
 	e.StoredBytes = ds.StoredBytes()
 }

@@ -10,13 +10,14 @@ import (
 
 // MatrixInfo describes a matrix of cells x genes.
 type MatrixInfo struct {
-	Path       string // "X", "raw/X", "layers/NAME"
-	Format     string // "csr", "csc", "dense"
-	Rows, Cols int64
-	NNZ        int64  // stored values; rows*cols for a dense one
-	DType      string // of the values, as NumPy names it
-	IndexDType string // of the column numbers; "" for a dense one
-	Indptr     string // type of indptr; "" for a dense one
+	Path       string `json:"path"`   // "X", "raw/X", "layers/NAME"
+	Format     string `json:"format"` // "csr", "csc", "dense"
+	Rows       int64  `json:"n_obs"`
+	Cols       int64  `json:"n_vars"`
+	NNZ        int64  `json:"nnz"`          // stored values; rows*cols for a dense one
+	DType      string `json:"dtype"`        // of the values, as NumPy names it
+	IndexDType string `json:"index_dtype"`  // of the column numbers; "" for a dense one
+	Indptr     string `json:"indptr_dtype"` // type of indptr; "" for a dense one
 }
 
 // Matrix is a matrix of a file, opened but not read. See Source.

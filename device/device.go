@@ -2,12 +2,12 @@ package device
 
 // Info describes a place that runs kernels.
 type Info struct {
-	Name        string // "cpu", "cuda:0"
-	Model       string // what the maker calls it
-	Memory      int64  // bytes of device memory; for cpu the machine's memory
-	Compute     string // compute capability or the instruction set in use, for example "avx512"
-	Unified     bool   // kernels read host memory where it lies: Share never copies
-	Parallelism int    // streams that can make progress at the same time
+	Name        string `json:"name"`         // "cpu", "cuda:0"
+	Model       string `json:"model"`        // what the maker calls it
+	Memory      int64  `json:"memory_bytes"` // bytes of device memory; for cpu the machine's memory
+	Compute     string `json:"compute"`      // compute capability or the instruction set in use, for example "avx512"
+	Unified     bool   `json:"unified"`      // kernels read host memory where it lies: Share never copies
+	Parallelism int    `json:"parallelism"`  // streams that can make progress at the same time
 }
 
 // Buffer is a run of bytes in a backend's memory. Only the backend that made it

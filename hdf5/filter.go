@@ -35,6 +35,17 @@ func (f Filter) Label() string {
 	return fmt.Sprintf("filter %d", f.ID)
 }
 
+// Short names the filter in a list: the common name, the stored one or the id.
+func (f Filter) Short() string {
+	if n := filterName(f.ID); n != "" {
+		return n
+	}
+	if f.Name != "" {
+		return f.Name
+	}
+	return fmt.Sprintf("filter %d", f.ID)
+}
+
 // filterName gives the common name of a registered filter, "" if unknown
 // (The HDF Group, "Registered Filter Plugins").
 func filterName(id uint16) string {

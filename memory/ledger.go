@@ -81,7 +81,7 @@ func (r *Reservation) Resize(n int64) error {
 		if inUse := l.used[Host] + l.used[Pinned]; d > l.budget-inUse {
 			return errs.New(errs.Budget, "%s needs %s, but %s of the %s budget is in use",
 				r.name, Bytes(n), Bytes(inUse), Bytes(l.budget)).
-				Do("give --memory %s or more", Bytes(roundUp(inUse+d)))
+				Do("give --memory %s or more", Arg(roundUp(inUse+d)))
 		}
 	}
 	r.n = n
@@ -173,13 +173,16 @@ func (l *Ledger) Leaks() []string {
 	return out
 }
 
-// Bytes prints a size as people write it to --memory: "512 MiB".
+// Bytes prints a size for a person: "512 MiB".
 func Bytes(n int64) string {
 	if n < 0 {
 		return "-" + Bytes(-n)
 	}
 	return humanize.IBytes(uint64(n))
 }
+
+// Arg writes a size so that it can be given to --memory, rounded up to whole MiB.
+func Arg(n int64) string { return fmt.Sprintf("%dMiB", (n+1<<20-1)>>20) }
 
 // ParseBytes reads a size such as "4GiB", "512MiB", "2G", "1000000". A bare
 // unit letter counts in powers of two, as with --memory of other tools.

@@ -62,9 +62,20 @@ func (b *bars) update(p pass.Progress) {
 			b.name = p.Pass
 			b.bar = b.p.AddBar(max(p.Of, 1),
 				mpb.PrependDecorators(decor.Name(p.Pass, decor.WC{W: 24, C: decor.DindentRight}), decor.CountersNoUnit("%d/%d cells", decor.WCSyncSpace)),
-				mpb.AppendDecorators(decor.AverageSpeed(0, "%.0f cells/s", decor.WCSyncSpace), decor.OnComplete(decor.AverageETA(decor.ET_STYLE_GO, decor.WCSyncSpace), " done")))
+				mpb.AppendDecorators(decor.Any(rate(), decor.WCSyncSpace), decor.OnComplete(decor.AverageETA(decor.ET_STYLE_GO, decor.WCSyncSpace), " done")))
 		}
 		b.bar.SetCurrent(p.Cells)
+	}
+}
+
+// rate tells cells per second, and at the end the rate of the whole.
+func rate() func(decor.Statistics) string {
+	start, words := time.Now(), ""
+	return func(s decor.Statistics) string {
+		if words == "" || !s.Completed {
+			words = humanize.Comma(int64(float64(s.Current)/max(time.Since(start).Seconds(), 1e-3))) + " cells/s"
+		}
+		return words
 	}
 }
 

@@ -26,6 +26,9 @@ size is limited by the disk alone. The same seed gives the same file.`,
 			if out == "" {
 				return errs.New(errs.Usage, "gpusc synth wants -o OUT").Do("name the file to write")
 			}
+			if o.Cells < 1 || o.Genes < 1 || o.Clusters < 1 || o.Batches < 1 || !(o.Counts > 0) {
+				return usageError("--cells, --genes, --clusters, --batches and --counts must be above 0")
+			}
 			return g.withEngine(c, func(ctx context.Context, e *gpusc.Engine) error {
 				r, err := e.Synth(ctx, out, o)
 				if err != nil {
@@ -52,10 +55,13 @@ func newDemo(g *globals) *cobra.Command {
 	c := &cobra.Command{
 		Use: "demo [DIR]", Short: "made-up cells through the pipeline, with pictures",
 		Long: `Makes 20,000 cells, runs the pipeline on them and draws a PCA and a QC picture,
-all in DIR (default: gpusc-demo).`,
+all in DIR (default gpusc-demo).`,
 		Example: "  gpusc demo\n  gpusc demo /tmp/try --cells 5000",
 		Args:    args(0, 1, "at most one folder"),
 		RunE: func(c *cobra.Command, a []string) error {
+			if cells < 1 {
+				return usageError("--cells %d cannot be", cells).Do("give 1000 or more")
+			}
 			dir := "gpusc-demo"
 			if len(a) == 1 {
 				dir = a[0]
@@ -73,6 +79,11 @@ all in DIR (default: gpusc-demo).`,
 // demo makes cells, runs the pipeline and draws.
 func (g *globals) demo(ctx context.Context, e *gpusc.Engine, c *cobra.Command, dir string, cells int64) error {
 	in, out := filepath.Join(dir, "counts.h5ad"), filepath.Join(dir, "out.h5ad")
+	for _, f := range []string{in, out} {
+		if _, err := os.Stat(f); err == nil && !g.force {
+			return errs.At(errs.Usage, f, "", "exists already").Do("name another folder, or give --force")
+		}
+	}
 	fmt.Fprintf(g.err, "making %d cells x 28000 genes: %s\n", cells, in)
 	if _, err := e.Synth(ctx, in, gpusc.SynthOptions{Cells: cells}); err != nil {
 		return err
@@ -96,8 +107,8 @@ func (g *globals) demo(ctx context.Context, e *gpusc.Engine, c *cobra.Command, d
 	}
 	_, err = fmt.Fprintf(g.out, `
 Look at:
-  %s  the cells on the first two components, by the cluster they were made with
-  %s   violins of genes, counts and mitochondrial share of the cells that stay
+  %s    the cells on the first two components, by the cluster they were made with
+  %s     violins of genes, counts and mitochondrial share of the cells that stay
   %s  opens in Python: scanpy.read_h5ad(%q)
 `, pca, qc, out, out)
 	return err

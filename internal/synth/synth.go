@@ -63,12 +63,20 @@ type Source struct {
 // maxDraws bounds the transcripts of a cell, so that a piece has a known size.
 const maxDraws = 60000
 
+// maxProfiles bounds the distributions: one value for each gene in each cluster
+// of each batch, 8 to 16 bytes.
+const maxProfiles = 1 << 25
+
 // New prepares the distributions. It takes a few milliseconds for each cluster.
 func New(o Options) (*Source, error) {
 	o.ensureDefaults()
 	if o.Cells < 0 || o.Genes < 20 || o.Clusters < 1 || o.Batches < 1 || o.SpanRows < 1 || !(o.Counts >= 1) || o.Genes > 1<<24 || o.Counts > maxDraws/4 {
 		return nil, errs.New(errs.Usage, "cannot make %d cells x %d genes in %d clusters and %d batches with %g counts a cell",
 			o.Cells, o.Genes, o.Clusters, o.Batches, o.Counts).Do("give at least 20 genes, 1 cluster, 1 batch and 1 to %d counts", maxDraws/4)
+	}
+	if float64(o.Genes)*float64(o.Clusters)*float64(o.Batches) > maxProfiles {
+		return nil, errs.New(errs.Usage, "%d clusters x %d batches x %d genes are too many to draw from", o.Clusters, o.Batches, o.Genes).
+			Do("give fewer clusters or batches")
 	}
 	s := &Source{o: o}
 	for r := int64(0); r < o.Cells; r += int64(o.SpanRows) {
