@@ -3,6 +3,7 @@ package anndata
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/gpusc/gpusc/hdf5"
 	"github.com/gpusc/gpusc/internal/errs"
@@ -38,6 +39,7 @@ func (f *File) Counts(ctx context.Context, choice string) (m *Matrix, reason str
 
 func (f *File) autoCounts(ctx context.Context) (*Matrix, string, error) {
 	var why []string
+	var damaged *Matrix // X, where it holds what counts with a mistake in them hold
 	for _, path := range []string{"X", "raw/X"} {
 		m, err := f.find(path)
 		if err != nil {
@@ -58,7 +60,14 @@ func (f *File) autoCounts(ctx context.Context) (*Matrix, string, error) {
 			}
 			return m, reason, f.aligned(m)
 		}
-		why = append(why, fmt.Sprintf("%s holds %v", path, odd))
+		why = append(why, fmt.Sprintf("%s holds %.6g", path, odd))
+		if path == "X" && (math.IsNaN(odd) || math.IsInf(odd, 0) || odd < 0 && odd == math.Trunc(odd)) {
+			damaged = m
+		}
+	}
+	if damaged != nil {
+		// The steps that read it name the cell and the gene.
+		return damaged, why[0] + ", which is no count, and " + why[1], f.aligned(damaged)
 	}
 	return nil, "", f.errorf(errs.Data, "", "no counts: %s, and %s", why[0], why[1]).
 		Do("name the layer that holds counts with --layer, or take X as it is with --raw no")
