@@ -19,6 +19,7 @@ type budget struct {
 	spanNNZ int64
 	cache   int64 // of the packed cache of all genes
 	tiles   int64 // of the packed cache of the selected genes
+	cells   int64 // of figures of cells
 	parts   []MemoryPart
 	need    int64
 }
@@ -31,26 +32,34 @@ const (
 	// perValue is what a value costs in a worker: the slot, and the narrow
 	// copies that a step makes of it.
 	perValue = 20 + 16
-	// packedPerValue is the usual size of a value in the packed cache.
+	// packedPerValue is the usual size of a value in the packed cache, rounded up.
 	packedPerValue = 2
+	// nameBytes is the usual cost of a cell's name.
+	nameBytes = 48
 )
 
 // divide opens the source and plans the memory. It fails when the budget cannot
-// do, before anything is read.
-func (j *job) divide(ctx context.Context) error {
+// do, before anything is read. With planOnly nothing is done that takes long.
+func (j *job) divide(ctx context.Context, planOnly bool) (err error) {
 	total := j.e.ledger.Free()
 	b := &budget{workers: j.e.o.Threads}
 	b.spanNNZ = min(mostNNZ, max(leastNNZ, total/8/int64(b.workers)/perValue))
 	j.mem = b
-	src, err := j.sourceOf(ctx, pass.Input)
-	if err != nil {
-		return err
-	}
 	var rows, nnz int64
-	for _, s := range src.Spans() {
-		rows, nnz = max(rows, s.Rows), max(nnz, s.NNZ)
+	var src chunk.Source
+	if planOnly && j.m.Format == "csc" {
+		// Cutting it into rows means turning all of it: a plan takes the mean row.
+		rows = max(1, b.spanNNZ*j.nobs/max(j.m.NNZ, 1))
+		nnz = b.spanNNZ
+	} else {
+		if src, err = j.sourceOf(ctx, pass.Input); err != nil {
+			return err
+		}
+		for _, s := range src.Spans() {
+			rows, nnz = max(rows, s.Rows), max(nnz, s.NNZ)
+		}
+		b.workers = max(1, min(b.workers, len(src.Spans())))
 	}
-	b.workers = max(1, min(b.workers, len(src.Spans())))
 	b.measure(j, src, rows, nnz)
 	// Fewer workers when each of them costs much.
 	for b.need > total && b.workers > 1 {
@@ -60,6 +69,9 @@ func (j *job) divide(ctx context.Context) error {
 	if b.need > total {
 		return errs.At(errs.Budget, j.path, j.m.Path, "%s are needed at once, and the budget is %s", memory.Bytes(b.need), memory.Bytes(j.e.budget)).
 			Do("give --memory %s or more; gpusc plan shows what for", memory.Arg((b.need+b.need/8+16<<20)&^(16<<20-1)))
+	}
+	if j.perCell, err = j.e.ledger.Reserve(memory.Host, "figures of cells", b.cells); err != nil {
+		return err
 	}
 	free := total - b.need
 	b.cache = free * 3 / 4
@@ -71,7 +83,9 @@ func (j *job) divide(ctx context.Context) error {
 // the larger counts.
 func (b *budget) measure(j *job, src chunk.Source, rows, nnz int64) {
 	w := int64(b.workers)
-	cells := pp.QCObsBytes(j.nobs, len(j.groupNames), len(j.topN)) + j.nobs*(1+8+8+8+4)
+	// QC, what is made of it for obs, and the names of the cells.
+	cells := 2*pp.QCObsBytes(j.nobs, len(j.groupNames), len(j.topN)) + j.nobs*(1+8+8+8+4+nameBytes)
+	b.cells = cells
 	read := []MemoryPart{
 		{"pieces in work", w * (pass.SlotBytes(int(rows), nnz) + 16*nnz + rows*int64(64+8*(len(j.groupNames)+len(j.topN))))},
 		{"sums of genes", (w + 1) * j.nvars * int64(j.nBatches()) * 40},
@@ -87,7 +101,8 @@ func (b *budget) measure(j *job, src chunk.Source, rows, nnz int64) {
 	}
 	var pca []MemoryPart
 	if j.do.pca {
-		pca = append(pca, MemoryPart{"covariance and components", decomp.GramMemory(j.expectedGenes(), j.e.o.Threads)})
+		p := int64(j.expectedGenes())
+		pca = append(pca, MemoryPart{"covariance and components", decomp.GramMemory(int(p), j.e.o.Threads) + 8*p*p})
 	}
 	sum := func(ps []MemoryPart) (n int64) {
 		for _, p := range ps {
@@ -117,7 +132,7 @@ func (j *job) expectedGenes() int {
 
 // describe turns the job into a plan without running it.
 func (j *job) describe(ctx context.Context) (*Plan, error) {
-	if err := j.divide(ctx); err != nil {
+	if err := j.divide(ctx, true); err != nil {
 		return nil, err
 	}
 	planned, err := j.arrange()

@@ -7,6 +7,7 @@ import (
 	"github.com/gpusc/gpusc/chunk"
 	"github.com/gpusc/gpusc/decomp"
 	"github.com/gpusc/gpusc/internal/errs"
+	"github.com/gpusc/gpusc/memory"
 	"github.com/gpusc/gpusc/pass"
 	"github.com/gpusc/gpusc/pp"
 )
@@ -68,6 +69,10 @@ func (j *job) covariance(ctx context.Context) (err error) {
 			err = errors.Join(err, s.Close())
 		}
 	}()
+	p := int64(len(j.selected))
+	if j.products, err = j.e.ledger.Reserve(memory.Host, "covariance", 8*p*p); err != nil {
+		return err
+	}
 	g := decomp.Gram{
 		Device: j.e.backends[0], Streams: streams, Source: j.tiles, Values: j.values, Plan: decomp.PlanGram(j.tileCells, n),
 	}
@@ -97,6 +102,7 @@ func (j *job) scales() []float64 {
 func (j *job) eigenvectors(context.Context) (err error) {
 	m := j.gram
 	j.gram = nil
+	defer j.products.Release()
 	j.pca, err = decomp.PCA(m, decomp.PCAOptions{
 		Components: j.p.NComps, Eigen: decomp.Options{Seed: j.e.o.Seed, Threads: j.e.o.Threads},
 	})

@@ -52,6 +52,11 @@ func (j *job) hvgOptions() pp.HVGOptions {
 	o := j.p.HVG
 	o.Batched = len(j.batchNames) > 0
 	o.Names = keptGenes(j, j.genes)
+	for b, n := range j.batchSizes() {
+		if n > 0 && o.Batched {
+			o.Batches = append(o.Batches, j.batchNames[b])
+		}
+	}
 	return o
 }
 
@@ -243,7 +248,15 @@ func (j *job) pearsonLimits(context.Context) error {
 				sums[g] /= all
 			}
 		}
-		copy(st.share[b*int(j.nvars):], spread(j, sums))
+		share := st.share[b*int(j.nvars) : (b+1)*int(j.nvars)]
+		copy(share, spread(j, sums))
+		for g := range share {
+			// Genes that were dropped still have values in the cache. Their residuals
+			// are not used, but 0 would make them 0/0.
+			if j.geneKeep != nil && !j.geneKeep[g] {
+				share[g] = 1
+			}
+		}
 	}
 	j.v3 = st
 	return nil

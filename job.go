@@ -54,6 +54,7 @@ type job struct {
 	cacheIn   *chunk.Cache
 	cache     *chunk.Cached
 	perCell   *memory.Reservation
+	products  *memory.Reservation
 	source    chunk.Source
 	inputDone bool
 

@@ -142,10 +142,18 @@ func (p *Pipeline) complete() error {
 		name string
 		v    float64
 	}{
-		{"--min-genes", float64(p.MinGenes)}, {"--max-genes", float64(p.MaxGenes)}, {"--min-cells", float64(p.MinCells)},
-		{"--max-cells", float64(p.MaxCells)}, {"--min-counts", p.MinCounts}, {"--max-counts", p.MaxCounts},
-		{"--target-sum", p.TargetSum}, {"--max-value", p.MaxValue}, {"--n-comps", float64(p.NComps)},
-		{"--n-top-genes", float64(p.HVG.NTopGenes)}, {"--max-fraction", p.MaxFraction}, {"--log-base", p.LogBase},
+		{"--min-genes", float64(p.MinGenes)},
+		{"--max-genes", float64(p.MaxGenes)},
+		{"--min-cells", float64(p.MinCells)},
+		{"--max-cells", float64(p.MaxCells)},
+		{"--min-counts", p.MinCounts},
+		{"--max-counts", p.MaxCounts},
+		{"--target-sum", p.TargetSum},
+		{"--max-value", p.MaxValue},
+		{"--n-comps", float64(p.NComps)},
+		{"--n-top-genes", float64(p.HVG.NTopGenes)},
+		{"--max-fraction", p.MaxFraction},
+		{"--log-base", p.LogBase},
 	} {
 		if !(f.v >= 0) || math.IsInf(f.v, 0) {
 			return errs.New(errs.Usage, "%s %v cannot be", f.name, f.v).Do("give a number that is not negative")

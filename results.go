@@ -283,7 +283,7 @@ func (j *job) writeLoadings() error {
 // that stay. What cannot be carried is told.
 func (j *job) carryOver(ctx context.Context) error {
 	o := anndata.CopyOptions{
-		Subset: anndata.Subset{Obs: j.kept, Var: j.keptGeneRows()}, Skip: []string{"obs", "var"}, DropUnknown: true,
+		Subset: anndata.Subset{Obs: j.kept, Var: j.keptGeneRows()}, Skip: append(j.written(), "obs", "var"), DropUnknown: true,
 		Dropped: func(path string) { j.warn("%s is left out: it cannot be cut to the cells and genes that stay", path) },
 	}
 	if j.do.write != "copy" {
@@ -311,6 +311,22 @@ func (j *job) carryOver(ctx context.Context) error {
 		}
 	}
 	return j.out.CopyAll(ctx, j.in, o)
+}
+
+// written lists the elements that this job has made: those of the input must not
+// take their place.
+func (j *job) written() []string {
+	w := []string{"uns/gpusc"}
+	if j.do.normalize {
+		w = append(w, "uns/log1p")
+	}
+	if j.hvg != nil && j.hvg.Means != nil {
+		w = append(w, "uns/hvg")
+	}
+	if j.pca != nil {
+		w = append(w, "uns/pca", "varm/PCs", "obsm/X_pca")
+	}
+	return w
 }
 
 // sameGenes tells whether X and raw/X have the same genes in the same order.

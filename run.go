@@ -128,7 +128,7 @@ func (e *Engine) job(ctx context.Context, in, out string, p Pipeline, do actions
 		}
 		err = errors.Join(err, j.close())
 	}()
-	if err := j.divide(ctx); err != nil {
+	if err := j.divide(ctx, false); err != nil {
 		return nil, err
 	}
 	if err := j.openOut(ctx, out); err != nil {
@@ -349,6 +349,7 @@ func (j *job) close() error {
 		err = errors.Join(err, j.source.Close())
 	}
 	j.perCell.Release()
+	j.products.Release()
 	return errors.Join(err, j.in.Close())
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"time"
 
@@ -57,7 +58,7 @@ func (e *Engine) Synth(ctx context.Context, out string, o SynthOptions) (rep *Re
 		}
 	}()
 	_, cols := src.Shape()
-	x, err := w.CSR("X", cols, "float32", 0)
+	x, err := w.CSR("X", cols, "float32", synthNNZ(o, cols))
 	if err != nil {
 		return nil, err
 	}
@@ -91,6 +92,25 @@ func (e *Engine) Synth(ctx context.Context, out string, o SynthOptions) (rep *Re
 		rep.Output.Bytes = st.Size()
 	}
 	return rep, nil
+}
+
+// synthNNZ bounds the values of made-up counts, so that SciPy's 32-bit indices can
+// be used where they do. Where the number of cells times genes is no bound, there
+// are so many cells that their mean is known: 1.11 times the median counts, of
+// which a gene takes one at least. 0 is no bound.
+func synthNNZ(o SynthOptions, genes int64) int64 {
+	counts := o.Counts
+	if counts == 0 {
+		counts = 5600
+	}
+	all := float64(o.Cells) * float64(genes)
+	if all > math.MaxInt32 {
+		all = float64(o.Cells) * min(float64(genes), 1.5*counts)
+	}
+	if all > math.MaxInt32 {
+		return 0
+	}
+	return int64(all)
 }
 
 // writeTruth writes what is known of cells and genes.

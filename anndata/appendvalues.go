@@ -3,6 +3,7 @@ package anndata
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"github.com/gpusc/gpusc/chunk"
 )
@@ -28,8 +29,10 @@ func appendAs[T number](b []byte, t num, v []T) (_ []byte, ok bool) {
 	le := binary.LittleEndian
 	switch t {
 	case f32:
-		for _, x := range v {
-			b = le.AppendUint32(b, math.Float32bits(float32(x)))
+		n := len(b)
+		b = slices.Grow(b, 4*len(v))[:n+4*len(v)]
+		for i, to := 0, b[n:]; i < len(v); i++ {
+			le.PutUint32(to[4*i:], math.Float32bits(float32(v[i])))
 		}
 		return b, true
 	case f64:

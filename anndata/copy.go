@@ -224,7 +224,11 @@ func (c *copier) children(path string) error {
 	if ds, isDataset := o.(*hdf5.Dataset); isDataset {
 		return c.compoundArrays(path, ds)
 	}
-	names, err := sortedNames(o.(*hdf5.Group))
+	g, ok := o.(*hdf5.Group)
+	if !ok {
+		return errs.At(errs.Corrupt, "", path, "is neither a group nor a dataset")
+	}
+	names, err := sortedNames(g)
 	if err != nil {
 		return err
 	}

@@ -64,7 +64,7 @@ func (c *copier) sparse(to string, m *Matrix, rows, cols []int64) error {
 		return err
 	}
 	l := c.src.ledger()
-	per := max(min(int64(1<<20), l.Free()/256), 1024)
+	per := max(min(int64(1<<20), l.Free()/int64(64*(c.src.threads()+1))), 1024)
 	src, err := newCSR(c.ctx, m, SourceOptions{SpanNNZ: per})
 	if err != nil {
 		return err
@@ -86,41 +86,33 @@ func (c *copier) sparse(to string, m *Matrix, rows, cols []int64) error {
 	if err != nil {
 		return err
 	}
-	var ch chunk.Chunk
-	for i, sp := range src.Spans() {
-		first := len(rows)
-		if rows != nil {
-			for first = 0; first < len(rows) && rows[first] < sp.Row0; first++ {
-			}
-			rows = rows[first:]
-			if len(rows) == 0 {
-				break
-			}
-			if rows[0] >= sp.Row0+sp.Rows {
-				continue
-			}
-		}
-		if err := c.readCut(src, i, &ch, rows, at); err != nil {
-			return err
-		}
-		if err := out.Put(&ch, nil); err != nil {
-			return err
-		}
+	err = readAhead(c.ctx, c.src, src, touched(src.Spans(), rows), func(ch *chunk.Chunk) error {
+		rows = cut(ch, rows, at)
+		return out.Put(ch, nil)
+	})
+	if err != nil {
+		return err
 	}
 	return out.Close()
 }
 
-// readCut reads span i and keeps the rows and columns of the subset, in place.
-func (c *copier) readCut(src *csrSource, i int, ch *chunk.Chunk, rows []int64, at []int32) error {
-	sp := src.Spans()[i]
-	res, err := c.src.ledger().Reserve(memory.Host, "rows being copied", sp.NNZ*12+sp.Rows*8)
-	if err != nil {
-		return err
+// touched lists the spans that hold a kept row; rows nil keeps all.
+func touched(spans []chunk.Span, rows []int64) []int {
+	var out []int
+	for i, sp := range spans {
+		for len(rows) > 0 && rows[0] < sp.Row0 {
+			rows = rows[1:]
+		}
+		if rows == nil || len(rows) > 0 && rows[0] < sp.Row0+sp.Rows {
+			out = append(out, i)
+		}
 	}
-	defer res.Release()
-	if err := src.Read(c.ctx, i, ch); err != nil {
-		return err
-	}
+	return out
+}
+
+// cut keeps, in place, the rows of ch that rows begins with and the columns that
+// at gives a new number; it returns the rest of rows.
+func cut(ch *chunk.Chunk, rows []int64, at []int32) []int64 {
 	out, kept := int64(0), 0
 	lo := int64(0)
 	for r := range ch.Rows {
@@ -157,9 +149,9 @@ func (c *copier) readCut(src *csrSource, i int, ch *chunk.Chunk, rows []int64, a
 	}
 	ch.Rows = kept
 	if at != nil {
-		ch.Cols = 0 // checked by the writer against the kept columns
+		ch.Cols = 0 // the writer knows the kept columns
 	}
-	return nil
+	return rows
 }
 
 // array copies a dense array of any rank and type, cut along its first axis and,

@@ -17,6 +17,10 @@ import (
 // first, a middle and the last run of values: the pass that reads the matrix
 // checks them all.
 //
+// An X with a negative, NaN or infinite value is chosen all the same where there
+// is no raw/X: the pass that meets the value names its cell and gene, which a
+// sample cannot.
+//
 // Errors: errs.Data when neither holds counts, or raw/X is asked for and absent.
 func (f *File) Counts(ctx context.Context, choice string) (m *Matrix, reason string, err error) {
 	switch choice {
@@ -39,7 +43,7 @@ func (f *File) Counts(ctx context.Context, choice string) (m *Matrix, reason str
 
 func (f *File) autoCounts(ctx context.Context) (*Matrix, string, error) {
 	var why []string
-	var damaged *Matrix // X, where it holds what counts with a mistake in them hold
+	var spoilt *Matrix // X, where it holds what no matrix of counts or logs can
 	for _, path := range []string{"X", "raw/X"} {
 		m, err := f.find(path)
 		if err != nil {
@@ -47,6 +51,9 @@ func (f *File) autoCounts(ctx context.Context) (*Matrix, string, error) {
 		}
 		if m == nil {
 			why = append(why, "there is no "+path)
+			if spoilt != nil {
+				return spoilt, fmt.Sprintf("%s, and %s", why[0], why[1]), f.aligned(spoilt)
+			}
 			continue
 		}
 		odd, ok, err := m.sample(ctx)
@@ -60,14 +67,10 @@ func (f *File) autoCounts(ctx context.Context) (*Matrix, string, error) {
 			}
 			return m, reason, f.aligned(m)
 		}
-		why = append(why, fmt.Sprintf("%s holds %.6g", path, odd))
-		if path == "X" && (math.IsNaN(odd) || math.IsInf(odd, 0) || odd < 0 && odd == math.Trunc(odd)) {
-			damaged = m
+		why = append(why, fmt.Sprintf("%s holds %v", path, odd))
+		if !(odd >= 0) || math.IsInf(odd, 0) {
+			spoilt = m
 		}
-	}
-	if damaged != nil {
-		// The steps that read it name the cell and the gene.
-		return damaged, why[0] + ", which is no count, and " + why[1], f.aligned(damaged)
 	}
 	return nil, "", f.errorf(errs.Data, "", "no counts: %s, and %s", why[0], why[1]).
 		Do("name the layer that holds counts with --layer, or take X as it is with --raw no")

@@ -30,6 +30,9 @@ func newDense(_ context.Context, m *Matrix, o SourceOptions) (*denseSource, erro
 	ds := m.obj.(*hdf5.Dataset)
 	s := &denseSource{m: m, ds: ds, t: numOf(ds.Type())}
 	rowBytes := m.Cols * int64(s.t.Size())
+	if err := stored(ds); err != nil {
+		return nil, err
+	}
 	lay := ds.Layout()
 	if s.whole = lay.Class == hdf5.Chunked; s.whole {
 		s.band = lay.Chunk[0]

@@ -31,12 +31,11 @@ type File struct {
 	h    *hdf5.File
 	o    Options
 
-	mu       sync.Mutex
-	obs, vr  *Frame
-	nobs     int64
-	nvars    int64
-	legacy   legacyForm
-	matrices map[string]*Matrix
+	mu      sync.Mutex
+	obs, vr *Frame
+	nobs    int64
+	nvars   int64
+	legacy  legacyForm
 }
 
 // Open reads the outline of the AnnData file at path.
@@ -44,6 +43,22 @@ type File struct {
 // Errors: errs.Corrupt for a file that contradicts itself, errs.Unsupported for
 // one that is HDF5 but no AnnData.
 func Open(ctx context.Context, path string, o Options) (*File, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	h, err := hdf5.Open(path)
+	if err != nil {
+		return nil, errs.InFile(err, path)
+	}
+	f, err := New(h, path, o)
+	if err != nil {
+		h.Close()
+	}
+	return f, err
+}
+
+// New is Open for a container that is open. Close of the File closes it.
+func New(h *hdf5.File, path string, o Options) (*File, error) {
 	if o.Ledger == nil {
 		o.Ledger = memory.New(0)
 	}
@@ -56,16 +71,8 @@ func Open(ctx context.Context, path string, o Options) (*File, error) {
 	if o.Tmp == "" {
 		o.Tmp = os.TempDir()
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	h, err := hdf5.Open(path)
-	if err != nil {
-		return nil, errs.InFile(err, path)
-	}
-	f := &File{path: path, h: h, o: o, matrices: map[string]*Matrix{}}
+	f := &File{path: path, h: h, o: o}
 	if err := f.outline(); err != nil {
-		h.Close()
 		return nil, errs.InFile(err, path)
 	}
 	return f, nil

@@ -109,6 +109,8 @@ func (f *File) find(sel string) (*Matrix, error) {
 		err = m.describeDense(o)
 	case *hdf5.Group:
 		err = m.describeSparse(o)
+	default:
+		err = errs.At(errs.Corrupt, "", sel, "is neither a group nor a dataset")
 	}
 	if err != nil {
 		return nil, err
@@ -121,7 +123,7 @@ func (m *Matrix) describeDense(ds *hdf5.Dataset) error {
 	if len(d) != 2 || t == notNum {
 		return errs.At(errs.Unsupported, "", m.Path, "no matrix: %s of shape %v", ds.Type().Class, d)
 	}
-	m.Format, m.Rows, m.Cols, m.DType = "dense", d[0], d[1], t.String()
+	m.Format, m.Rows, m.Cols, m.DType = "dense", d[0], d[1], typeName(ds.Type())
 	m.NNZ = d[0] * d[1]
 	return nil
 }
@@ -162,7 +164,7 @@ func (m *Matrix) describeSparse(g *hdf5.Group) error {
 	if err != nil {
 		return err
 	}
-	m.NNZ, m.DType, m.IndexDType, m.Indptr = data.n, data.t.String(), indices.t.String(), indptr.t.String()
+	m.NNZ, m.DType, m.IndexDType, m.Indptr = data.n, typeName(data.ds.Type()), indices.t.String(), indptr.t.String()
 	return nil
 }
 

@@ -43,6 +43,19 @@ func numNamed(name string) num {
 	return num(max(slices.Index(numName[:], name), 0))
 }
 
+// storable gives the number and the HDF5 type in which values of a NumPy type are
+// stored; notNum for a type that is not written.
+func storable(dtype string) (num, *hdf5.Datatype) {
+	if dtype == "bool" {
+		return u8, hdf5.Bool()
+	}
+	n := numNamed(dtype)
+	if n == f16 {
+		n = notNum
+	}
+	return n, n.datatype()
+}
+
 // numOf tells which number a dataset holds, notNum if none. Booleans count as
 // uint8.
 func numOf(t *hdf5.Datatype) num {

@@ -35,6 +35,9 @@ func newRun1(file string, ds *hdf5.Dataset) (*run1, error) {
 	if r.t == notNum {
 		return nil, errs.At(errs.Unsupported, file, ds.Path(), "holds no numbers but %s", ds.Type().Class)
 	}
+	if err := stored(ds); err != nil {
+		return nil, err
+	}
 	if lay := ds.Layout(); lay.Class == hdf5.Chunked {
 		r.chunk, r.bytes = lay.Chunk[0], ds.ChunkBytes()
 		if _, err := ds.NumChunks(); err != nil {

@@ -36,6 +36,9 @@ type Source interface {
 	Memory(workers int) int64
 }
 
+// maxRows bounds the list of spans of a file made to be endless.
+const maxRows = 1 << 34
+
 // Source cuts the matrix into spans. It reads indptr once from end to end and
 // refuses one that is not what a CSR matrix has; a CSC matrix is turned here,
 // which reads all of it and needs scratch space.
@@ -43,6 +46,9 @@ func (m *Matrix) Source(ctx context.Context, o SourceOptions) (Source, error) {
 	o = o.withDefaults()
 	if m.Cols > math.MaxUint32 {
 		return nil, m.errorf(errs.Limit, "%d columns; at most 2^32-1 are supported", m.Cols)
+	}
+	if m.Rows > maxRows {
+		return nil, m.errorf(errs.Limit, "%d rows; at most %d are supported", m.Rows, int64(maxRows))
 	}
 	if o.SpanRows < 0 {
 		return nil, errs.New(errs.Usage, "spans of %d rows cannot be", o.SpanRows)

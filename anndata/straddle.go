@@ -133,8 +133,10 @@ func (s *straddle) open(key, span, first, last, n int64) *loan {
 		return nil
 	}
 	s.clock++
-	l := &loan{ready: make(chan struct{}), res: res, born: s.clock, first: first,
-		waits: make([]bool, last-first+1), busy: 1}
+	l := &loan{
+		ready: make(chan struct{}), res: res, born: s.clock, first: first,
+		waits: make([]bool, last-first+1), busy: 1,
+	}
 	for i := range l.waits {
 		if s.asks(first + int64(i)) {
 			l.waits[i] = true

@@ -1,7 +1,6 @@
 package anndata
 
 import (
-	"bufio"
 	"context"
 	"encoding/binary"
 	"os"
@@ -56,6 +55,9 @@ func newTurned(ctx context.Context, m *Matrix, o SourceOptions) (*turnedSource, 
 	if m.Rows > 1<<32 {
 		return nil, m.errorf(errs.Limit, "%d rows; a csc matrix may have 2^32", m.Rows)
 	}
+	if m.Rows == 0 && m.NNZ > 0 {
+		return nil, m.errorf(errs.Corrupt, "%d values in a matrix without rows", m.NNZ)
+	}
 	s := &turnedSource{m: m, t: cols.data.t}
 	s.split(o)
 	if err := s.bucketise(ctx); err != nil {
@@ -101,7 +103,7 @@ func (s *turnedSource) planSpans(p *planner) {
 	}
 	for i := range s.buckets {
 		n := min(s.rows, s.m.Rows-int64(i)*s.rows)
-		if p.cur.Rows > 0 && p.cur.NNZ+s.buckets[i].n > p.o.SpanNNZ {
+		if p.cur.Rows > 0 && (p.cur.NNZ+s.buckets[i].n > p.o.SpanNNZ || p.cur.Rows+n > max(p.o.SpanNNZ, s.rows)) {
 			p.flush()
 		}
 		p.cur.Rows += n
@@ -152,16 +154,18 @@ func (s *turnedSource) bucketise(ctx context.Context) error {
 		return err
 	}
 	defer res.Release()
-	rec := make([]byte, s.record())
+	rec := s.record()
 	err = s.walkColumns(ctx, func(col int64, row uint32, value []byte) error {
 		b := &s.buckets[int64(row)/s.rows]
 		if b.buf == nil {
 			b.buf = make([]byte, 0, each)
 		}
-		binary.LittleEndian.PutUint32(rec, uint32(int64(row)%s.rows))
-		binary.LittleEndian.PutUint32(rec[4:], uint32(col))
-		copy(rec[8:], value)
-		b.buf = append(b.buf, rec...)
+		n := len(b.buf)
+		b.buf = b.buf[:n+rec]
+		to := b.buf[n:]
+		binary.LittleEndian.PutUint32(to, uint32(int64(row)%s.rows))
+		binary.LittleEndian.PutUint32(to[4:], uint32(col))
+		copy(to[8:], value)
 		b.n++
 		if int64(len(b.buf)) == each {
 			return s.spill(b)
@@ -225,21 +229,25 @@ func (s *turnedSource) records(ctx context.Context, sp chunk.Span, fn func(row i
 	if sp.Rows == 0 {
 		return nil
 	}
-	rec := make([]byte, s.record())
+	rec := s.record()
+	win := make([]byte, window-window%rec)
 	for b := sp.Row0 / s.rows; b <= (sp.Row0+sp.Rows-1)/s.rows; b++ {
 		base := b*s.rows - sp.Row0
 		for _, e := range s.buckets[b].extents {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			in := bufio.NewReaderSize(&fileAt{s.file, e.at, e.at + e.n}, window)
-			for range e.n / int64(len(rec)) {
-				if err := readFull(in, rec); err != nil {
+			for e.n > 0 {
+				w := win[:min(e.n, int64(len(win)))]
+				if _, err := s.file.ReadAt(w, e.at); err != nil {
 					return errs.New(errs.Resource, "scratch file for turning %s", s.m.Path).Because(err)
 				}
-				row := base + int64(binary.LittleEndian.Uint32(rec))
-				if row >= 0 && row < sp.Rows {
-					fn(row, binary.LittleEndian.Uint32(rec[4:]), rec[8:])
+				e.at, e.n = e.at+int64(len(w)), e.n-int64(len(w))
+				for ; len(w) >= rec; w = w[rec:] {
+					row := base + int64(binary.LittleEndian.Uint32(w))
+					if row >= 0 && row < sp.Rows {
+						fn(row, binary.LittleEndian.Uint32(w[4:]), w[8:rec])
+					}
 				}
 			}
 		}

@@ -2,36 +2,11 @@ package anndata
 
 import (
 	"context"
-	"io"
-	"os"
 
 	"github.com/gpusc/gpusc/hdf5"
 	"github.com/gpusc/gpusc/internal/errs"
 	"github.com/gpusc/gpusc/memory"
 )
-
-// fileAt reads a part of a file without its position.
-type fileAt struct {
-	f       *os.File
-	at, end int64
-}
-
-func (r *fileAt) Read(p []byte) (int, error) {
-	if r.at >= r.end {
-		return 0, io.EOF
-	}
-	n, err := r.f.ReadAt(p[:min(int64(len(p)), r.end-r.at)], r.at)
-	r.at += int64(n)
-	if n > 0 {
-		err = nil
-	}
-	return n, err
-}
-
-func readFull(r io.Reader, p []byte) error {
-	_, err := io.ReadFull(r, p)
-	return err
-}
 
 // columnRun is how many values are decoded at a time, of rows and of values.
 const columnRun = 1 << 18
@@ -50,21 +25,7 @@ func (s *turnedSource) walkColumns(ctx context.Context, fn func(col int64, row u
 	if err := c.open(); err != nil {
 		return err
 	}
-	ahead := s.m.file.threads()
-	step := int64(columnRun)
-	if k := c.data.chunk; k > 0 {
-		step = max(k, step-step%k)
-	}
-	l := s.m.file.ledger()
-	need := int64(ahead) * (c.perReader() + step*int64(4+s.t.Size()))
-	for ahead > 1 && need > l.Free()/2 {
-		ahead--
-		need = int64(ahead) * (c.perReader() + step*int64(4+s.t.Size()))
-	}
-	if err := s.m.mustFit(need); err != nil {
-		return err
-	}
-	res, err := l.Reserve(memory.Host, "decoding a csc matrix", need)
+	step, ahead, res, err := s.decodeBudget(c)
 	if err != nil {
 		return err
 	}
@@ -106,6 +67,26 @@ func (s *turnedSource) walkColumns(ctx context.Context, fn func(col int64, row u
 		return err
 	}
 	return ends.rest(at)
+}
+
+// decodeBudget chooses how many values are decoded at a time and how many times
+// ahead, and reserves the memory.
+func (s *turnedSource) decodeBudget(c *csrSource) (step int64, ahead int, res *memory.Reservation, err error) {
+	step = columnRun
+	if k := c.data.chunk; k > 0 {
+		step = max(k, step-step%k)
+	}
+	step = max(min(step, c.data.n), 1)
+	l := s.m.file.ledger()
+	one := c.perReader() + step*int64(4+s.t.Size())
+	ahead = int(max(1, min(int64(s.m.file.threads()), l.Free()/2/one)))
+	// One more run is in the hands of the reader.
+	need := int64(ahead+1) * one
+	if err := s.m.mustFit(need); err != nil {
+		return 0, 0, nil, err
+	}
+	res, err = l.Reserve(memory.Host, "decoding a csc matrix", need)
+	return step, ahead, res, err
 }
 
 // decodeAhead decodes runs of step values in order, ahead of them at a time.

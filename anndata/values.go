@@ -287,14 +287,14 @@ func toFloat64[T number](dst []float64, src []T) (n int, zero bool) {
 	return len(src), zero
 }
 
-// safe tells whether an integer of 64 bits is exact as float64. Beyond 2^53 the
+// safe tells whether an integer of 64 bits is exact as float64. From 2^53 on the
 // powers of two would be too; they are refused with their neighbours.
 func safe[T number](x T) bool {
 	if unsafe.Sizeof(x) < 8 || isFloat[T]() {
 		return true
 	}
 	f := float64(x)
-	return math.Abs(f) <= 1<<53
+	return math.Abs(f) < 1<<53
 }
 
 // isFloat tells whether T keeps fractions.

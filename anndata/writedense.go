@@ -13,6 +13,7 @@ type DenseWriter struct {
 	name string
 	d    *hdf5.DatasetWriter // nil for a matrix without columns
 	t    num
+	typ  *hdf5.Datatype
 	cols int64
 	rows int64
 	buf  []byte
@@ -22,8 +23,8 @@ type DenseWriter struct {
 // Dense begins a dense matrix of cols columns, such as "obsm/X_pca". dtype is
 // float32, float64 or an integer type, by NumPy's name.
 func (w *Writer) Dense(path string, cols int64, dtype string) (*DenseWriter, error) {
-	t := numNamed(dtype)
-	if t == notNum || t == f16 {
+	t, typ5 := storable(dtype)
+	if t == notNum {
 		return nil, errs.New(errs.Usage, "values cannot be stored as %q", dtype).Do("use float32, float64 or an integer type")
 	}
 	if cols < 0 {
@@ -33,9 +34,9 @@ func (w *Writer) Dense(path string, cols int64, dtype string) (*DenseWriter, err
 	if err != nil {
 		return nil, err
 	}
-	d := &DenseWriter{w: w, path: path, g: g, name: name, t: t, cols: cols}
+	d := &DenseWriter{w: w, path: path, g: g, name: name, t: t, typ: typ5, cols: cols}
 	if cols > 0 {
-		if d.d, err = g.Dataset(name, w.growing(t.datatype(), cols)); err != nil {
+		if d.d, err = g.Dataset(name, w.growing(typ5, cols)); err != nil {
 			return nil, errs.InFile(err, w.path)
 		}
 		if err := encode(d.d, "array", "0.2.0"); err != nil {
@@ -84,7 +85,7 @@ func (d *DenseWriter) Close() error {
 	d.done = true
 	delete(d.w.open, d.path)
 	if d.d == nil {
-		return errs.InFile(d.w.array(d.g, d.name, d.t.datatype(), nil, d.rows, 0), d.w.path)
+		return errs.InFile(d.w.array(d.g, d.name, d.typ, nil, d.rows, 0), d.w.path)
 	}
 	return errs.InFile(d.d.Close(), d.w.path)
 }

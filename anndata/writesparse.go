@@ -15,20 +15,20 @@ import (
 // the three lists are staged value by value, and each goes to the file in pieces
 // of exactly one HDF5 chunk, the moment it is full.
 type CSRWriter struct {
-	w        *Writer
-	path     string
-	g        *hdf5.GroupWriter
-	t        num
-	csc      bool
-	cols     int64
-	rows     int64
-	nnz      int64
-	data     stage
-	indices  stage
-	indptr   stage
-	maxNNZ   int64
-	closed   bool
-	compress bool
+	w       *Writer
+	path    string
+	g       *hdf5.GroupWriter
+	t       num
+	csc     bool
+	cols    int64
+	rows    int64
+	nnz     int64
+	data    stage
+	indices stage
+	indptr  stage
+	maxNNZ  int64
+	wide    bool // indices and offsets are int64
+	closed  bool
 }
 
 // stage is the part of a list that does not yet fill an HDF5 chunk.
@@ -40,15 +40,15 @@ type stage struct {
 
 // CSR begins a sparse matrix of cols columns, as an element such as "X" or
 // "layers/counts". dtype is NumPy's name of the type of the values. maxNNZ is
-// the most values that will come, 0 if that is not known: below 2^31 the offsets
-// are int32, as SciPy has them, else int64.
+// the most values that will come, 0 if that is not known: below 2^31 indices and
+// offsets are int32, as SciPy has them, else both are int64.
 func (w *Writer) CSR(path string, cols int64, dtype string, maxNNZ int64) (*CSRWriter, error) {
 	return w.compressed(path, cols, dtype, maxNNZ, false)
 }
 
 func (w *Writer) compressed(path string, cols int64, dtype string, maxNNZ int64, csc bool) (*CSRWriter, error) {
-	t := numNamed(dtype)
-	if t == notNum || t == f16 {
+	t, typ5 := storable(dtype)
+	if t == notNum {
 		return nil, errs.New(errs.Usage, "values cannot be stored as %q", dtype).Do("use float32, float64 or an integer type")
 	}
 	if cols < 0 || cols > math.MaxUint32 {
@@ -69,18 +69,18 @@ func (w *Writer) compressed(path string, cols int64, dtype string, maxNNZ int64,
 	if err := encode(c.g, typ, "0.1.0"); err != nil {
 		return nil, errs.InFile(err, w.path)
 	}
+	// Both lists of one width: SciPy refuses to work in place on a matrix whose
+	// indices and offsets differ in type.
+	c.wide = cols > math.MaxInt32 || maxNNZ <= 0 || maxNNZ > math.MaxInt32
 	index, offset := i32, i32
-	if cols > math.MaxInt32 {
-		index = i64
-	}
-	if maxNNZ <= 0 || maxNNZ > math.MaxInt32 {
-		offset = i64
+	if c.wide {
+		index, offset = i64, i64
 	}
 	for _, s := range []struct {
 		to   *stage
 		name string
-		t    num
-	}{{&c.data, "data", t}, {&c.indices, "indices", index}, {&c.indptr, "indptr", offset}} {
+		t    *hdf5.Datatype
+	}{{&c.data, "data", typ5}, {&c.indices, "indices", index.datatype()}, {&c.indptr, "indptr", offset.datatype()}} {
 		if err := c.begin(s.to, s.name, s.t); err != nil {
 			return nil, errs.InFile(err, w.path)
 		}
@@ -89,9 +89,15 @@ func (w *Writer) compressed(path string, cols int64, dtype string, maxNNZ int64,
 	return c, c.offset(0)
 }
 
-func (c *CSRWriter) begin(s *stage, name string, t num) (err error) {
-	spec := c.w.growing(t.datatype())
-	s.full = int(spec.Chunk[0]) * t.Size()
+func (c *CSRWriter) begin(s *stage, name string, t *hdf5.Datatype) (err error) {
+	spec := c.w.growing(t)
+	if t.Class == hdf5.ClassFloat {
+		// A cell's normalised counts are few distinct numbers: whole numbers that
+		// repeat compress twice as well as bytes that have been taken apart
+		// (gzip 1 on log-normalised counts: 5.6 and 113 MB/s against 2.7 and 57).
+		spec.Compression.Shuffle = false
+	}
+	s.full = int(spec.Chunk[0]) * t.Size
 	s.buf = make([]byte, 0, s.full)
 	s.d, err = c.g.Dataset(name, spec)
 	return err
@@ -120,7 +126,7 @@ func (c *CSRWriter) offset(at int64) error {
 	if c.indptr.d == nil {
 		return nil
 	}
-	if c.maxNNZ > 0 && c.maxNNZ <= math.MaxInt32 {
+	if !c.wide {
 		return c.indptr.add(binary.LittleEndian.AppendUint32(nil, uint32(at))...)
 	}
 	return c.indptr.add(binary.LittleEndian.AppendUint64(nil, uint64(at))...)
@@ -151,10 +157,7 @@ func (c *CSRWriter) Put(ch *chunk.Chunk, values []float32) error {
 // row adds one row. Between two boundaries of chunks, values and places are
 // copied in runs.
 func (c *CSRWriter) row(ch *chunk.Chunk, values []float32, lo, hi int64) error {
-	size, isize := c.t.Size(), 4
-	if c.cols > math.MaxInt32 {
-		isize = 8
-	}
+	size := c.t.Size()
 	c.nnz += hi - lo
 	for at := lo; at < hi; {
 		n := min(hi-at, int64(c.data.full-len(c.data.buf))/int64(size))
@@ -167,22 +170,34 @@ func (c *CSRWriter) row(ch *chunk.Chunk, values []float32, lo, hi int64) error {
 				return err
 			}
 		}
-		for _, g := range ch.Indices[at : at+n] {
-			if isize == 4 {
-				c.indices.buf = binary.LittleEndian.AppendUint32(c.indices.buf, g)
-			} else {
-				c.indices.buf = binary.LittleEndian.AppendUint64(c.indices.buf, uint64(g))
-			}
-			if len(c.indices.buf) == c.indices.full {
-				if err := c.indices.flush(); err != nil {
-					return err
-				}
-			}
+		if err := c.places(ch.Indices[at : at+n]); err != nil {
+			return err
 		}
 		at += n
 	}
 	c.rows++
 	return c.offset(c.nnz)
+}
+
+// places adds column numbers.
+func (c *CSRWriter) places(idx []uint32) error {
+	for len(idx) > 0 {
+		s := &c.indices
+		if c.wide {
+			s.buf = binary.LittleEndian.AppendUint64(s.buf, uint64(idx[0]))
+			idx = idx[1:]
+		} else {
+			n := min(len(idx), (s.full-len(s.buf))/4)
+			s.buf = append(s.buf, little(idx[:n])...)
+			idx = idx[n:]
+		}
+		if len(s.buf) == s.full {
+			if err := s.flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Close ends the matrix.

@@ -40,41 +40,35 @@ func (o Options) withDefaults() Options {
 type Mul func(dst, src []float64, cols int)
 
 // DenseMul returns the product with a dense symmetric matrix, n x n, which must
-// not change as long as it is used. threads is 0 for all; it changes no bit.
+// not change as long as it is used. threads is 0 for all; it changes no bit. The
+// function is for one goroutine at a time.
 func DenseMul(a []float64, n, threads int) Mul {
-	l := panel.Best()
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
+	threads = workers(threads, n*n)
+	sym := panel.NewSymmetric(panel.Best(), n, a)
+	pieces := func(pieces int, f func(int)) { shared(threads, pieces, f) }
+	var x, y []float64
 	return func(dst, src []float64, cols int) {
-		x, y := make([]float64, 0), make([]float64, 0)
+		if cols == panel.Width {
+			sym.Mul(dst, src, pieces)
+			return
+		}
+		if x == nil {
+			x, y = make([]float64, n*panel.Width), make([]float64, n*panel.Width)
+		}
 		for c0 := 0; c0 < cols; c0 += panel.Width {
-			in, out := src, dst
-			if cols != panel.Width {
-				if len(x) == 0 {
-					x, y = make([]float64, n*panel.Width), make([]float64, n*panel.Width)
-				}
-				repack(x, src, n, c0, cols)
-				in, out = x, y
-			}
-			parallel(workers(threads, n*n), n, 8, func(lo, hi int) {
-				panel.Mul(l, hi-lo, n, a[lo*n:], n, in, out[lo*panel.Width:])
-			})
+			k := min(panel.Width, cols-c0)
+			clear(x)
 			for i := range n {
-				if cols == panel.Width {
-					break
-				}
-				copy(dst[i*cols+c0:i*cols+min(c0+panel.Width, cols)], y[i*panel.Width:])
+				copy(x[i*panel.Width:], src[i*cols+c0:i*cols+c0+k])
+			}
+			sym.Mul(y, x, pieces)
+			for i := range n {
+				copy(dst[i*cols+c0:i*cols+c0+k], y[i*panel.Width:])
 			}
 		}
-	}
-}
-
-// repack copies up to 8 vectors from c0 on into a panel.
-func repack(x, src []float64, n, c0, cols int) {
-	clear(x)
-	for i := range n {
-		copy(x[i*panel.Width:(i+1)*panel.Width], src[i*cols+c0:(i+1)*cols])
 	}
 }
 

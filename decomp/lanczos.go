@@ -224,7 +224,6 @@ func (z *lanczos) cholesky(w []float64) (r [64]float64, weak bool, dead [width]b
 	var g [64]float64
 	panel.Gram(z.l, z.n, w, w, &g)
 	tiny := 1e-14 * z.scale
-	var inv [64]float64
 	for j := range width {
 		full := g[j*width+j]
 		s := full
@@ -251,7 +250,23 @@ func (z *lanczos) cholesky(w []float64) (r [64]float64, weak bool, dead [width]b
 			r[j*width+c] = v / d
 		}
 	}
-	// inv = R^-1, with columns of 0 for the dead.
+	inv := inverse(&r, &dead)
+	parallel(workers(z.opt.Threads, z.n*width*4), z.n, 64, func(lo, hi int) {
+		var buf [256 * width]float64
+		for i := lo; i < hi; i += 256 {
+			k := min(256, hi-i)
+			src := w[i*width : (i+k)*width]
+			clear(buf[:])
+			panel.Update(z.l, k, src, &inv, buf[:])
+			copy(src, buf[:])
+		}
+	})
+	return r, weak, dead
+}
+
+// inverse returns R^-1 of an upper triangle, with columns of 0 for the dead,
+// which it clears in r too.
+func inverse(r *[64]float64, dead *[width]bool) (inv [64]float64) {
 	for c := range width {
 		if dead[c] {
 			for a := range width {
@@ -271,17 +286,7 @@ func (z *lanczos) cholesky(w []float64) (r [64]float64, weak bool, dead [width]b
 			inv[a*width+c] = -s / r[a*width+a]
 		}
 	}
-	parallel(workers(z.opt.Threads, z.n*width*4), z.n, 64, func(lo, hi int) {
-		var buf [256 * width]float64
-		for i := lo; i < hi; i += 256 {
-			k := min(256, hi-i)
-			src := w[i*width : (i+k)*width]
-			clear(buf[:])
-			panel.Update(z.l, k, src, &inv, buf[:])
-			copy(src, buf[:])
-		}
-	})
-	return r, weak, dead
+	return inv
 }
 
 // converged counts how many of the first Ritz pairs have a small residual: R

@@ -131,9 +131,15 @@ func TestPCAComponents(t *testing.T) {
 		want     int
 		kind     error
 	}{
-		{1000, 2000, 0, 50, nil}, {51, 2000, 0, 50, nil}, {50, 2000, 0, 49, nil}, {1000, 30, 0, 29, nil},
-		{1000, 30, 29, 29, nil}, {1000, 30, 30, 0, errs.Usage}, {1000, 30, -1, 0, errs.Usage},
-		{1, 30, 0, 0, errs.Data}, {30, 1, 1, 0, errs.Data},
+		{1000, 2000, 0, 50, nil},
+		{51, 2000, 0, 50, nil},
+		{50, 2000, 0, 49, nil},
+		{1000, 30, 0, 29, nil},
+		{1000, 30, 29, 29, nil},
+		{1000, 30, 30, 0, errs.Usage},
+		{1000, 30, -1, 0, errs.Usage},
+		{1, 30, 0, 0, errs.Data},
+		{30, 1, 1, 0, errs.Data},
 	} {
 		k, err := PCAOptions{Components: tc.k}.components(tc.cells, tc.genes)
 		if k != tc.want || !errors.Is(err, tc.kind) {

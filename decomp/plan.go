@@ -105,7 +105,8 @@ func GramMemory(genes, threads int) int64 {
 	tile := rows*w*4 + rows*4 + nnz*20 + rows/kernels.GramBlock*(w*8+4)
 	slot := rows*16 + 8 + nnz*8
 	stripe := 8 * w * int64(stripeRows(int(w)))
-	return w*w*8 + sets*tile + int64(numReaders(threads)+1)*slot + stripe + 5*8*w
+	const rounding = 256 << 10 // backends hand out whole pages
+	return w*w*8 + sets*tile + int64(numReaders(threads)+1)*slot + stripe + 5*8*w + rounding
 }
 
 // firstNNZ is the number of stored values that room is made for at first.

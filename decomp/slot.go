@@ -161,8 +161,10 @@ func (s *slot) upload(st device.Stream) error {
 		a *array
 		n int64
 	}{
-		{&s.ptr, int64(c.Rows+1) * 8}, {&s.idx, nnz * 4},
-		{&s.val, nnz * int64(c.Kind.Bytes())}, {&s.scale, int64(c.Rows) * 8},
+		{&s.ptr, int64(c.Rows+1) * 8},
+		{&s.idx, nnz * 4},
+		{&s.val, nnz * int64(c.Kind.Bytes())},
+		{&s.scale, int64(c.Rows) * 8},
 	} {
 		if u.a == &s.scale && !s.hasScale {
 			continue

@@ -102,7 +102,7 @@ type attrParts struct {
 	sharedT      bool
 	sharedS      bool
 	data         []byte
-	version, bad int
+	version int
 }
 
 // splitAttr cuts an attribute message, versions 1 to 3, into its pieces.

@@ -153,17 +153,19 @@ func TestCopyOddTypes(t *testing.T) {
 	for _, lib := range []string{"earliest", "v108", "v110", "latest"} {
 		dir := t.TempDir()
 		from, to := filepath.Join(dir, "odd.h5"), filepath.Join(dir, "copy.h5")
-		python(t, oddFile, from, lib)
+		h5py(t, oddFile, from, lib)
 		if err := copyAll(from, to, 2); err != nil {
 			t.Fatalf("%s: %v", lib, err)
 		}
-		python(t, checkOdd, from, to)
+		h5py(t, checkOdd, from, to)
 		a, err1 := dump(must(os.ReadFile(from))(t))
 		b, err2 := dump(must(os.ReadFile(to))(t))
 		if err1 != nil || err2 != nil {
 			t.Fatal(err1, err2)
 		}
-		_, _ = a, b
+		if len(a) == 0 || len(b) == 0 {
+			t.Fatal("nothing was read")
+		}
 		one := filepath.Join(dir, "one.h5")
 		ok(t, copyAll(from, one, 1))
 		if string(must(os.ReadFile(one))(t)) != string(must(os.ReadFile(to))(t)) {
@@ -175,7 +177,7 @@ func TestCopyOddTypes(t *testing.T) {
 func TestCopyRefuses(t *testing.T) {
 	dir := t.TempDir()
 	from := filepath.Join(dir, "a.h5")
-	python(t, `
+	h5py(t, `
 import sys, h5py, numpy as np
 with h5py.File(sys.argv[1], 'w') as f:
     f['x'] = np.arange(3); f['y'] = np.arange(3); f['y'].attrs['to'] = f['x'].ref

@@ -2,7 +2,6 @@ package hdf5
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/gpusc/gpusc/internal/codec"
 	"github.com/gpusc/gpusc/internal/errs"
@@ -28,6 +27,15 @@ func NewDecoder() *Decoder { return &Decoder{} }
 // compressor reports whether a filter changes the size of its data in a way
 // that its data alone tells.
 func compressor(id uint16) bool { return id != FilterShuffle && id != FilterFletcher32 }
+
+// readable reports whether run knows a filter.
+func readable(id uint16) bool {
+	switch id {
+	case FilterDeflate, FilterShuffle, FilterFletcher32, FilterLZF, FilterZstd, FilterBlosc:
+		return true
+	}
+	return false
+}
 
 // The most that the compressors can expand: a deflate code of 2 bits stands
 // for 258 bytes, an LZF reference of 3 bytes for 264.
@@ -90,10 +98,15 @@ func (d *Dataset) DecodeChunk(dec *Decoder, i int, dst []byte) error {
 func (d *Dataset) decode(dec *Decoder, ix *chunkIndex, i int, dst []byte) error {
 	addr, mask := ix.addr[i], ix.skipped(i)
 	steps := 0
-	for k := range d.filters {
-		if mask&(1<<k) == 0 {
-			steps++
+	for k, f := range d.filters {
+		if mask&(1<<k) != 0 {
+			continue
 		}
+		if !readable(f.ID) {
+			return unsupported(addr, "its chunks need the filter %s, which is not read", f.Label()).
+				Do("rewrite the file with gzip: h5repack -f GZIP=4 IN OUT")
+		}
+		steps++
 	}
 	if steps == 0 {
 		return chunkError(i, d.f.src.data(dst, addr, "chunk"))
@@ -213,8 +226,7 @@ func (dec *Decoder) run(f Filter, dst, src []byte, elem int) (int, error) {
 	case FilterBlosc:
 		return dec.blosc.Decode(dst, src)
 	}
-	return 0, errs.New(errs.Unsupported, "is not read").
-		Do("%s", fmt.Sprintf("rewrite the file with gzip: h5repack -f GZIP=4 IN OUT (with the %s plugin installed)", f.Label()))
+	return 0, errs.New(errs.Unsupported, "is not read")
 }
 
 // kept gives chunk i decoded in the Decoder's own memory, which is not decoded

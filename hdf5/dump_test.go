@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/zeebo/xxh3"
 )
 
 // dump reads all of a file into text, values included.
@@ -15,11 +17,12 @@ func dump(b []byte) (string, error) {
 		return "", err
 	}
 	var out strings.Builder
-	err = dumpGroup(&out, f.Root(), 0)
+	err = dumpGroup(&out, f.Root(), map[uint64]bool{})
 	return out.String(), errors.Join(err, f.Verify(context.Background(), VerifyOptions{}))
 }
 
-func dumpGroup(out *strings.Builder, g *Group, depth int) error {
+func dumpGroup(out *strings.Builder, g *Group, seen map[uint64]bool) error {
+	seen[g.Addr()] = true
 	if err := dumpAttrs(out, g); err != nil {
 		return err
 	}
@@ -28,8 +31,8 @@ func dumpGroup(out *strings.Builder, g *Group, depth int) error {
 		return err
 	}
 	for _, l := range links {
-		fmt.Fprintf(out, "%*s%s %d %s\n", depth, "", l.Name, l.Kind, l.Target)
-		if l.Kind != Hard || depth > 20 {
+		fmt.Fprintf(out, "%s %d %s\n", l.Name, l.Kind, l.Target)
+		if l.Kind != Hard || seen[l.Addr] {
 			continue
 		}
 		o, err := g.Lookup(l.Name)
@@ -38,7 +41,7 @@ func dumpGroup(out *strings.Builder, g *Group, depth int) error {
 		}
 		switch o := o.(type) {
 		case *Group:
-			err = dumpGroup(out, o, depth+1)
+			err = dumpGroup(out, o, seen)
 		case *Dataset:
 			err = errors.Join(dumpAttrs(out, o), dumpData(out, o))
 		case *NamedType:
@@ -87,8 +90,10 @@ func dumpData(out *strings.Builder, d *Dataset) error {
 	case d.Type().hasHeap() || d.Type().hasRef():
 		v = "elsewhere"
 	default:
-		v, err = d.ReadBytes(limit)
+		var b []byte
+		b, err = d.ReadBytes(limit)
+		v = xxh3.Hash(b)
 	}
-	fmt.Fprintf(out, "%q\n", v)
+	fmt.Fprintf(out, "%v\n", v)
 	return err
 }

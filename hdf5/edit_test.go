@@ -3,8 +3,6 @@ package hdf5
 import (
 	"bytes"
 	"errors"
-	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -103,7 +101,7 @@ func additions(w *Writer, n int) error {
 func makeFixtures(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	python(t, makeFiles, dir)
+	h5py(t, makeFiles, dir)
 	return dir
 }
 
@@ -137,7 +135,7 @@ func TestEdit(t *testing.T) {
 	}
 	args := []string{dir}
 	args = append(args, annFiles...)
-	python(t, `
+	h5py(t, `
 import sys, h5py, numpy as np, anndata
 d = sys.argv[1]
 for n in sys.argv[2:]:
@@ -238,150 +236,6 @@ func TestEditAbortLeavesNothing(t *testing.T) {
 	if !bytes.Equal(before, must(os.ReadFile(path))(t)) {
 		t.Fatal("the file changed")
 	}
-}
-
-// recorder keeps every change of a file, in order.
-type recorder struct {
-	storage
-	log *[]change
-}
-
-type change struct {
-	at   int64
-	data []byte // nil: sync, or truncate if at >= 0
-}
-
-type recordSystem struct {
-	osSystem
-	log []change
-}
-
-func (s *recordSystem) edit(path string) (storage, error) {
-	f, err := s.osSystem.edit(path)
-	return &recorder{f, &s.log}, err
-}
-
-func (r *recorder) WriteAt(b []byte, at int64) (int, error) {
-	*r.log = append(*r.log, change{at, append([]byte{}, b...)})
-	return r.storage.WriteAt(b, at)
-}
-
-func (r *recorder) Truncate(n int64) error {
-	*r.log = append(*r.log, change{at: n})
-	return r.storage.Truncate(n)
-}
-
-func (r *recorder) Sync() error {
-	*r.log = append(*r.log, change{at: -1})
-	return r.storage.Sync()
-}
-
-// apply makes a change in the file's bytes.
-func (c change) apply(b []byte) []byte {
-	switch {
-	case c.data != nil:
-		if n := int(c.at) + len(c.data); n > len(b) {
-			b = append(b, make([]byte, n-len(b))...)
-		}
-		copy(b[c.at:], c.data)
-	case c.at >= 0 && int(c.at) > len(b):
-		b = append(b, make([]byte, int(c.at)-len(b))...)
-	case c.at >= 0:
-		b = b[:c.at]
-	}
-	return b
-}
-
-// TestEditCrash cuts an edit off after every write, in the middle of writes,
-// and with writes lost that no sync had made sure of: what is left must read
-// as the old or the new content, whole.
-func TestEditCrash(t *testing.T) {
-	dir := makeFixtures(t)
-	for _, name := range []string{"earliest.h5ad", "anndata.h5ad", "latest.h5ad"} {
-		path := filepath.Join(dir, name)
-		old := must(os.ReadFile(path))(t)
-		sys := &recordSystem{}
-		w := must(Edit(path, Options{Threads: 2, sys: sys}))(t)
-		ok(t, additions(w, 60))
-		ok(t, w.Commit())
-		oldDump := must(dump(old))(t)
-		newDump := must(dump(must(os.ReadFile(path))(t)))(t)
-		if oldDump == newDump {
-			t.Fatal("the edit changed nothing")
-		}
-		states, seen := crashStates(old, sys.log), map[string]int{}
-		for what, state := range states {
-			got, err := dump(state)
-			switch {
-			case err != nil:
-				t.Fatalf("%s, %s: %v", name, what, err)
-			case got == oldDump:
-				seen["old"]++
-			case got == newDump:
-				seen["new"]++
-			default:
-				t.Fatalf("%s, %s: neither old nor new", name, what)
-			}
-		}
-		if seen["old"] == 0 || seen["new"] == 0 {
-			t.Fatal(seen)
-		}
-		t.Logf("%s: %d changes, %v", name, len(sys.log), seen)
-		crashPython(t, dir, states)
-	}
-}
-
-// crashStates gives what a crash can leave.
-func crashStates(old []byte, log []change) map[string][]byte {
-	states := map[string][]byte{}
-	r := rand.New(rand.NewPCG(3, 4))
-	cur := append([]byte(nil), old...)
-	lastSync, synced := 0, append([]byte(nil), old...)
-	for i, c := range log {
-		for n := 512 - int(c.at)%512; c.data != nil && n < len(c.data); n += 512 {
-			torn := change{c.at, c.data[:n]}
-			states[fmt.Sprintf("write %d of %d torn at %d", i, len(log), n)] = torn.apply(append([]byte(nil), cur...))
-		}
-		for try := range 4 {
-			lossy := append([]byte(nil), synced...)
-			for _, u := range log[lastSync : i+1] {
-				if r.IntN(2) == 0 {
-					lossy = u.apply(lossy)
-				}
-			}
-			states[fmt.Sprintf("write %d, lossy %d", i, try)] = lossy
-		}
-		cur = c.apply(cur)
-		states[fmt.Sprintf("after %d", i)] = append([]byte(nil), cur...)
-		if c.data == nil && c.at < 0 {
-			lastSync, synced = i+1, append([]byte(nil), cur...)
-		}
-	}
-	return states
-}
-
-// crashPython reads some of the states with the HDF5 library.
-func crashPython(t *testing.T, dir string, states map[string][]byte) {
-	t.Helper()
-	sub := must(os.MkdirTemp(dir, "crash"))(t)
-	n := 0
-	for _, b := range states {
-		if n++; n > 12 {
-			break
-		}
-		ok(t, os.WriteFile(filepath.Join(sub, fmt.Sprintf("%d.h5ad", n)), b, 0o666))
-	}
-	python(t, `
-import sys, os, anndata, numpy as np
-seen = set()
-for n in os.listdir(sys.argv[1]):
-    a = anndata.read_h5ad(sys.argv[1] + '/' + n)
-    assert a.X.nnz == 600
-    new = 'X_pca' in a.obsm
-    assert new == ('n_genes' in a.obs) == ('new' in a.uns), n
-    assert (a.obs['n'] == np.arange(60) * (3 if new else 1)).all()
-    seen.add(new)
-`, sub)
 }
 
 // TestEveryFaultOfEdit lets each operation fail in turn: the file must keep its

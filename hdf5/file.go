@@ -32,6 +32,7 @@ type File struct {
 	limits Limits
 	sb     superblock
 	shared []sharedIndex // the shared message table, usually empty
+	cache  linkCache
 	root   *Group
 }
 
@@ -68,7 +69,11 @@ func NewFile(r io.ReaderAt, size int64, name string) (*File, error) {
 
 // NewFileLimits is NewFile with other limits than the defaults.
 func NewFileLimits(r io.ReaderAt, size int64, name string, l Limits) (*File, error) {
-	f := &File{name: name, src: &source{r: r, size: size}, limits: l.withDefaults()}
+	return openSource(&source{r: r, size: size}, name, l)
+}
+
+func openSource(src *source, name string, l Limits) (*File, error) {
+	f := &File{name: name, src: src, limits: l.withDefaults()}
 	if err := f.readSuperblock(); err != nil {
 		return nil, f.locate("", err)
 	}

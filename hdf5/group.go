@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 
 	"github.com/gpusc/gpusc/internal/errs"
 )
@@ -119,6 +120,16 @@ func atAddr(err error, addr uint64) error {
 
 // Links lists the group's links, sorted by name.
 func (g *Group) Links() ([]Link, error) {
+	l, err := g.sorted()
+	return slices.Clone(l), err
+}
+
+// sorted gives the links by name, from the cache if the group was listed
+// before. The slice is shared.
+func (g *Group) sorted() ([]Link, error) {
+	if l, ok := g.f.cache.get(g.h.addr); ok {
+		return l, nil
+	}
 	l, err := g.links()
 	if err != nil {
 		return nil, g.fail(err)
@@ -129,7 +140,39 @@ func (g *Group) Links() ([]Link, error) {
 			return nil, g.fail(corrupt(g.h.addr, "two links are named %q", l[i].Name))
 		}
 	}
+	g.f.cache.put(g.h.addr, l)
 	return l, nil
+}
+
+// maxCached bounds the links that a File keeps.
+const maxCached = 1 << 16
+
+// linkCache keeps the sorted links of groups by their address, so that looking
+// up every child of a group reads the group once. It is emptied when full.
+type linkCache struct {
+	mu    sync.Mutex
+	links map[uint64][]Link
+	n     int
+}
+
+func (c *linkCache) get(addr uint64) ([]Link, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l, ok := c.links[addr]
+	return l, ok
+}
+
+func (c *linkCache) put(addr uint64, l []Link) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	cost := len(l) + 1
+	if c.links == nil || c.n+cost > maxCached {
+		c.links, c.n = map[uint64][]Link{}, 0
+	}
+	if cost <= maxCached {
+		c.links[addr] = l
+		c.n += cost
+	}
 }
 
 func (g *Group) links() (l []Link, err error) {
@@ -233,7 +276,7 @@ func (g *Group) Has(name string) (bool, error) {
 }
 
 func (g *Group) link(name string) (Link, bool, error) {
-	l, err := g.Links()
+	l, err := g.sorted()
 	if err != nil {
 		return Link{}, false, err
 	}
@@ -303,7 +346,11 @@ func (g *Group) follow(l Link, path string, left *int) (Object, error) {
 		if *left--; *left < 0 {
 			return nil, errs.At(errs.Corrupt, g.f.name, path, "more than %d soft links in a row: they point in a circle", maxSoft)
 		}
-		return g.lookup(l.Target, left)
+		o, err := g.lookup(l.Target, left)
+		if err != nil && errors.Is(err, errs.Data) {
+			return nil, errs.At(errs.Data, g.f.name, path, "is a soft link to %s, which does not exist", l.Target)
+		}
+		return o, err
 	case External:
 		return nil, errs.At(errs.Unsupported, g.f.name, path, "is an external link to %s", l.Target).
 			Do("open that file itself")

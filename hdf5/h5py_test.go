@@ -96,6 +96,7 @@ type described struct {
 	Sum    string
 	Chunks int
 	Total  *json.Number
+	Floats []string
 	Attrs  map[string]describedAttr
 }
 
@@ -154,6 +155,15 @@ func sum(d *Dataset) (string, error) {
 	return hex.EncodeToString(s[:]), err
 }
 
+// floatBits is the form in which h5.py gives floats.
+func floatBits(v []float64) []string {
+	s := []string{}
+	for _, x := range v {
+		s = append(s, fmt.Sprintf("%016x", math.Float64bits(x)))
+	}
+	return s
+}
+
 // compareAttr says how an attribute differs from what h5py read.
 func compareAttr(a *Attr, want describedAttr) error {
 	if a.Null != want.Null {
@@ -177,11 +187,7 @@ func compareAttr(a *Attr, want describedAttr) error {
 		diff = cmp.Diff(want.Ints, append([]int64{}, v...))
 	case want.Floats != nil:
 		v, e := a.Floats()
-		s := []string{}
-		for _, x := range v {
-			s = append(s, fmt.Sprintf("%016x", math.Float64bits(x)))
-		}
-		err, diff = e, cmp.Diff(want.Floats, s)
+		err, diff = e, cmp.Diff(want.Floats, floatBits(v))
 	}
 	if err == nil && diff != "" {
 		err = errors.New(diff)
@@ -238,6 +244,12 @@ func compareDataset(t *testing.T, d *Dataset, w described) {
 	}
 	if got, err := sum(d); err != nil || got != w.Sum {
 		t.Errorf("%s (%v): the values differ from h5py's (error: %v)", w.Path, d.Layout(), err)
+	}
+	if w.Floats != nil {
+		v, err := d.ReadFloat64s(0)
+		if diff := cmp.Diff(w.Floats, floatBits(v)); err != nil || diff != "" {
+			t.Errorf("%s: %v %s", w.Path, err, diff)
+		}
 	}
 	if w.Total != nil {
 		v, err := d.ReadInt64s(0)

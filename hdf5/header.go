@@ -131,7 +131,7 @@ func (r *headerReader) first2(addr uint64, b []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := verify(addr, whole, "object header"); err != nil {
+	if err := r.f.src.verify(addr, whole, "object header"); err != nil {
 		return err
 	}
 	return r.messages(whole[prefix:prefix+size], addr+prefix)

@@ -101,7 +101,7 @@ func (r *arrayReader) block(addr, head, n uint64, sig, what string) error {
 		err = corrupt(addr, "%s: signature %q, want %q", what, b[:4], sig)
 	}
 	if err == nil {
-		err = verify(addr, b, what)
+		err = r.b.d.f.src.verify(addr, b, what)
 	}
 	if err != nil {
 		return err

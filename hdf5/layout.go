@@ -225,10 +225,13 @@ func decodeFill(kind int, b []byte) ([]byte, error) {
 		v = c.bytes(int(c.u32()))
 	} else {
 		switch version := c.u8(); version {
-		case 1, 2:
+		case 1, 2: // the size is there only if a value is defined
 			c.skip(2)
-			if defined := c.u8() != 0; defined || version == 1 {
-				v = c.bytes(int(c.u32()))
+			if c.u8() == 0 {
+				break
+			}
+			if n := int32(c.u32()); n > 0 {
+				v = c.bytes(int(n))
 			}
 		case 3:
 			if c.u8()&0x20 != 0 {

@@ -86,7 +86,7 @@ func (f *File) superblock2() error {
 	if err != nil {
 		return err
 	}
-	if err := verify(at, b, "superblock"); err != nil {
+	if err := f.src.verify(at, b, "superblock"); err != nil {
 		return err
 	}
 	if err := widths(int(b[9]), int(b[10])); err != nil {

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"github.com/gpusc/gpusc/internal/errs"
 	"github.com/gpusc/gpusc/memory"
 )
@@ -122,6 +124,7 @@ func fillBig(w *Writer) error {
 }
 
 func TestEveryFaultOfCreate(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	for fail := 1; ; fail++ {
 		dir := t.TempDir()
 		path := filepath.Join(dir, "x.h5")
@@ -162,6 +165,7 @@ func TestEveryFaultOfCreate(t *testing.T) {
 }
 
 func TestCancel(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(context.Background())
 	w := must(Create(filepath.Join(dir, "x.h5"), Options{Threads: 3, Context: ctx}))(t)
@@ -178,6 +182,7 @@ func TestCancel(t *testing.T) {
 }
 
 func TestBudget(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	ledger := memory.New(1 << 20)
 	w := must(Create(filepath.Join(t.TempDir(), "x.h5"), Options{Threads: 2, Ledger: ledger}))(t)
 	spec := Spec{Type: Int32(), Dims: []int64{-1}, Chunk: []int64{1 << 20}}

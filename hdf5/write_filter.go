@@ -33,7 +33,7 @@ type Compression struct {
 // times as fast and 1 to 14 % larger, level 3 no faster and 1 to 9 % larger,
 // level 6 0.7 to 0.8 times as fast and 2 to 3 % smaller.
 const (
-	DefaultGzipLevel = 4
+	DefaultGzipLevel = 1
 	DefaultZstdLevel = 3
 )
 

@@ -12,14 +12,12 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/gpusc/gpusc/internal/errs"
 )
 
-// python runs a script with h5py; it skips the test where GPUSC_PYTHON does not
+// h5py runs a script with h5py; it skips the test where GPUSC_PYTHON does not
 // name an interpreter that has it.
-func python(t *testing.T, script string, args ...string) string {
+func h5py(t *testing.T, script string, args ...string) string {
 	t.Helper()
 	py := os.Getenv("GPUSC_PYTHON")
 	if py == "" {
@@ -201,8 +199,14 @@ func TestAnnDataReads(t *testing.T) {
 	dir := t.TempDir()
 	var args []string
 	for i, c := range []Compression{
-		{}, {Shuffle: true}, {Kind: Gzip, Shuffle: true}, {Kind: Gzip, Level: 1},
-		{Kind: LZF}, {Kind: LZF, Shuffle: true}, {Kind: Zstd}, {Kind: Zstd, Level: 9, Shuffle: true},
+		{},
+		{Shuffle: true},
+		{Kind: Gzip, Shuffle: true},
+		{Kind: Gzip, Level: 1},
+		{Kind: LZF},
+		{Kind: LZF, Shuffle: true},
+		{Kind: Zstd},
+		{Kind: Zstd, Level: 9, Shuffle: true},
 	} {
 		for _, cols := range []int{0, 3} {
 			path := filepath.Join(dir, fmt.Sprintf("%d-%d.h5ad", i, cols))
@@ -224,14 +228,14 @@ func TestAnnDataReads(t *testing.T) {
 		sum += x
 	}
 	script := strings.NewReplacer("NNZ", fmt.Sprint(len(data)), "SUM", fmt.Sprint(sum)).Replace(checkAnnData)
-	t.Log(python(t, script, append(args, path, "6000")...))
+	t.Log(h5py(t, script, append(args, path, "6000")...))
 }
 
 // The library must be able to go on with a file that we wrote.
 func TestLibraryEditsOurFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.h5ad")
 	writeAnnData(t, path, Options{Threads: 2}, 50, 40, 5000, Compression{Kind: Gzip})
-	python(t, `
+	h5py(t, `
 import sys, h5py, numpy as np
 p = sys.argv[1]
 with h5py.File(p, 'r+') as f:
@@ -307,5 +311,3 @@ func TestCreateRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 }
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -69,8 +69,13 @@ func TestLog1p(t *testing.T) {
 func TestLog1pEdges(t *testing.T) {
 	inf := math.Inf(1)
 	for _, c := range [][2]float64{
-		{0, 0}, {math.Copysign(0, -1), math.Copysign(0, -1)}, {-1, -inf}, {inf, inf},
-		{-1.5, math.NaN()}, {-inf, math.NaN()}, {math.NaN(), math.NaN()},
+		{0, 0},
+		{math.Copysign(0, -1), math.Copysign(0, -1)},
+		{-1, -inf},
+		{inf, inf},
+		{-1.5, math.NaN()},
+		{-inf, math.NaN()},
+		{math.NaN(), math.NaN()},
 	} {
 		got := Log1p(c[0])
 		if math.IsNaN(got) != math.IsNaN(c[1]) || !math.IsNaN(got) && math.Float64bits(got) != math.Float64bits(c[1]) {

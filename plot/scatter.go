@@ -184,7 +184,7 @@ func (s *Scatter) legend(dc, panel draw.Canvas) {
 	st.YAlign = draw.YCenter
 	const step = 14
 	room := int(panel.Size().Y / step)
-	x := panel.Max.X + 14
+	x := panel.Max.X + 16
 	for i, name := range s.Categories {
 		y := panel.Max.Y - vg.Length(i)*step - 7
 		if i == room-1 && len(s.Categories) > room {
@@ -196,14 +196,14 @@ func (s *Scatter) legend(dc, panel draw.Canvas) {
 		p.Arc(vg.Point{X: x, Y: y}, 4, 0, 2*math.Pi)
 		dc.SetColor(colour(int32(i)))
 		dc.Fill(p)
-		dc.FillText(st, vg.Point{X: x + 10, Y: y}, name)
+		dc.FillText(st, vg.Point{X: x + 12, Y: y}, name)
 	}
 }
 
 func textStyle(size vg.Length) draw.TextStyle {
 	p := plot.New()
 	st := p.Title.TextStyle
-	st.Font.Size = size
+	st.Font.Size, st.Font.Variant = size, "Sans"
 	st.Color = color.Gray{30}
 	return st
 }

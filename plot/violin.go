@@ -46,7 +46,8 @@ func Violins(w io.Writer, vs []Violin) error {
 func (v *Violin) panel(i int) (*plot.Plot, error) {
 	p := plot.New()
 	p.Title.Text = v.Name
-	p.Title.TextStyle.Font.Size = 11
+	p.Title.TextStyle.Font.Size, p.Title.TextStyle.Font.Variant = 11, "Sans"
+	p.Y.Tick.Label.Font.Variant = "Sans"
 	p.X.Tick.Marker = plot.ConstantTicks{}
 	p.X.LineStyle.Width = 0
 	p.X.Min, p.X.Max = -1.15, 1.15

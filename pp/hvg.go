@@ -1,6 +1,7 @@
 package pp
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/gpusc/gpusc/internal/errs"
@@ -61,6 +62,8 @@ type HVGOptions struct {
 	// SkipUnexpressed leaves genes without counts out of the bins of seurat and
 	// cell_ranger (filter_unexpressed_genes); implied by Batched.
 	SkipUnexpressed bool
+	// Batches are the names of the batches, optional, for words to people.
+	Batches []string
 	// Names of the genes, optional. scanpy orders ties between merged batches
 	// (seurat, cell_ranger) by name; without names ours is the order of genes.
 	Names []string
@@ -226,4 +229,12 @@ func (m *Moments) variance(g int) float64 {
 		return 0
 	}
 	return m.Var[g]
+}
+
+// batchName names a batch in words to people.
+func (o *HVGOptions) batchName(i int) string {
+	if i < len(o.Batches) {
+		return fmt.Sprintf("batch %q", o.Batches[i])
+	}
+	return fmt.Sprintf("batch %d", i)
 }

@@ -53,13 +53,13 @@ func dispersionHVG(batches []Moments, o HVGOptions) (*HVGResult, error) {
 	for i := range batches {
 		if parts[i], err = oneBatch(&batches[i], o); err != nil {
 			if merged {
-				err = fmt.Errorf("batch %d: %w", i, err)
+				err = fmt.Errorf("%s: %w", o.batchName(i), err)
 			}
 			return nil, err
 		}
 		where := ""
 		if merged {
-			where = fmt.Sprintf(" in batch %d", i)
+			where = " in " + o.batchName(i)
 		}
 		res.Warnings = append(res.Warnings, parts[i].warnings(where, o)...)
 	}

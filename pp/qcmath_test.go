@@ -92,12 +92,18 @@ func TestQCTypes(t *testing.T) {
 		noLog    bool
 		obs, vrs string
 	}{
-		{Float32Counts, false, "n_genes_by_counts int32, log1p_n_genes_by_counts float64, total_counts float32, log1p_total_counts float32, pct_counts_in_top_1_genes float64, total_counts_mt float32, log1p_total_counts_mt float32, pct_counts_mt float32",
-			"n_cells_by_counts int64, mean_counts float32, log1p_mean_counts float32, pct_dropout_by_counts float64, total_counts float32, log1p_total_counts float32"},
-		{IntCounts, false, "n_genes_by_counts int32, log1p_n_genes_by_counts float64, total_counts int64, log1p_total_counts float64, pct_counts_in_top_1_genes float64, total_counts_mt int64, log1p_total_counts_mt float64, pct_counts_mt float64",
-			"n_cells_by_counts int64, mean_counts float64, log1p_mean_counts float64, pct_dropout_by_counts float64, total_counts int64, log1p_total_counts float64"},
-		{Float64Counts, true, "n_genes_by_counts int32, total_counts float64, pct_counts_in_top_1_genes float64, total_counts_mt float64, pct_counts_mt float64",
-			"n_cells_by_counts int64, mean_counts float64, pct_dropout_by_counts float64, total_counts float64"},
+		{
+			Float32Counts, false, "n_genes_by_counts int32, log1p_n_genes_by_counts float64, total_counts float32, log1p_total_counts float32, pct_counts_in_top_1_genes float64, total_counts_mt float32, log1p_total_counts_mt float32, pct_counts_mt float32",
+			"n_cells_by_counts int64, mean_counts float32, log1p_mean_counts float32, pct_dropout_by_counts float64, total_counts float32, log1p_total_counts float32",
+		},
+		{
+			IntCounts, false, "n_genes_by_counts int32, log1p_n_genes_by_counts float64, total_counts int64, log1p_total_counts float64, pct_counts_in_top_1_genes float64, total_counts_mt int64, log1p_total_counts_mt float64, pct_counts_mt float64",
+			"n_cells_by_counts int64, mean_counts float64, log1p_mean_counts float64, pct_dropout_by_counts float64, total_counts int64, log1p_total_counts float64",
+		},
+		{
+			Float64Counts, true, "n_genes_by_counts int32, total_counts float64, pct_counts_in_top_1_genes float64, total_counts_mt float64, pct_counts_mt float64",
+			"n_cells_by_counts int64, mean_counts float64, pct_dropout_by_counts float64, total_counts float64",
+		},
 	} {
 		o.Type, v.Type, o.NoLog, v.NoLog = c.typ, c.typ, c.noLog, c.noLog
 		if got := names(o.Columns()); got != c.obs {

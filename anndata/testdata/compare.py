@@ -25,13 +25,14 @@ def same(path, a, b):
     elif isinstance(a, pd.DataFrame):
         pd.testing.assert_frame_equal(a, b, check_names=False, obj=path)
     elif isinstance(a, dict) or hasattr(a, "keys") and not isinstance(a, np.ndarray):
-        ka, kb = sorted(a.keys()), sorted(b.keys())
+        ka, kb = (sorted(k for k in x.keys() if k is not None) for x in (a, b))
         assert ka == kb, f"{path}: keys {ka} {kb}"
         for k in ka:
             same(f"{path}/{k}", a[k], b[k])
     elif isinstance(a, np.ndarray):
         assert isinstance(b, np.ndarray), f"{path}: {type(b)}"
-        assert a.dtype == b.dtype, f"{path}: {a.dtype} {b.dtype}"
+        text = a.dtype.kind in "UOT" and b.dtype.kind in "UOT"
+        assert text or a.dtype == b.dtype, f"{path}: {a.dtype} {b.dtype}"
         np.testing.assert_array_equal(a, b, err_msg=path)
     elif hasattr(a, "equals"):
         assert a.equals(b), path
@@ -54,11 +55,17 @@ def compare(a, b):
 
 def pick(a, obs, var):
     """The subset that the test asked for: every third cell, every second gene."""
+    before = a
     if obs:
         a = a[::3]
     if var:
         a = a[:, ::2]
-    return a.copy()
+    a = a.copy()
+    # anndata drops unused categories of both tables; a table that is not cut is
+    # copied as it stands.
+    if var and not obs:
+        a.obs = before.obs
+    return a
 
 
 args = sys.argv[1:]

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -66,7 +67,7 @@ func TestSignals(t *testing.T) {
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(20*time.Millisecond + whole*time.Duration(i)/11)
+		time.Sleep(100*time.Millisecond + whole*time.Duration(i)/11)
 		sent := time.Now()
 		_ = c.Process.Signal(sig)
 		_ = c.Wait()
@@ -219,9 +220,10 @@ func TestChange(t *testing.T) {
 func TestDiskFull(t *testing.T) {
 	dir := smallDisk(t)
 	in := counts(t, 4000)
+	need := tight(t, in)
 	for name, args := range map[string][]string{
 		"out":     {"run", in, "-o", filepath.Join(dir, "out.h5ad"), "--compression", "none"},
-		"scratch": {"run", in, "-o", filepath.Join(t.TempDir(), "out.h5ad"), "--tmp", dir, "--memory", "64MiB", "--n-top-genes", "100", "--n-comps", "5"},
+		"scratch": {"run", in, "-o", filepath.Join(t.TempDir(), "out.h5ad"), "--tmp", dir, "--memory", need},
 		"synth":   {"synth", "-o", filepath.Join(dir, "s.h5ad"), "--cells", "4000", "--compression", "none"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -235,6 +237,23 @@ func TestDiskFull(t *testing.T) {
 			empty(t, dir)
 		})
 	}
+}
+
+// tight is a budget that has hardly room for the packed cache, so that a run
+// needs scratch.
+func tight(t *testing.T, in string) string {
+	t.Helper()
+	_, out, _, err := call("plan", in, "--json", "--memory", "1GiB")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var plan struct {
+		Need int64 `json:"need_bytes"`
+	}
+	if err := json.Unmarshal([]byte(out), &plan); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprint(max(plan.Need+1<<20, 64<<20))
 }
 
 // smallDisk mounts a disk of 2 MiB.

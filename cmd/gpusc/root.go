@@ -27,6 +27,7 @@ type globals struct {
 	progress                     string
 	logLevel, logFormat          string
 	chunkRows                    int64
+	cpuProfile                   string
 
 	log   *slog.Logger
 	level slog.Level
@@ -46,7 +47,10 @@ func (g *globals) flags(f *pflag.FlagSet) {
 	f.StringVar(&g.logLevel, "log-level", "info", "`LEVEL`: debug, info, warn or error")
 	f.StringVar(&g.logFormat, "log-format", "text", "`FORMAT`: of words on standard error: text or json")
 	f.Int64Var(&g.chunkRows, "chunk-rows", 0, "cells read at a time (default: by memory); results do not depend on it")
-	_ = f.MarkHidden("chunk-rows")
+	f.StringVar(&g.cpuProfile, "cpuprofile", "", "write a CPU profile (pprof) to this file")
+	for _, hidden := range []string{"chunk-rows", "cpuprofile"} {
+		_ = f.MarkHidden(hidden)
+	}
 	titled(f, "Flags that every command takes")
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/pprof"
 
 	"github.com/spf13/cobra"
 
@@ -30,6 +31,17 @@ func (g *globals) withEngine(c *cobra.Command, f func(ctx context.Context, e *gp
 	}
 	o.Progress = bars.update
 	defer bars.stop()
+	if g.cpuProfile != "" {
+		f, err := os.Create(g.cpuProfile)
+		if err != nil {
+			return errs.At(errs.Resource, g.cpuProfile, "", "cannot be written").Because(err)
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	e, err := gpusc.Open(c.Context(), o)
 	if err != nil {
 		return err

@@ -24,10 +24,10 @@ func blockPortable(k int, a, b []float32, c []float64, ldc int) {
 		acc = [Group]float32{}
 		for r := range k {
 			x := a[r*Group+i]
-			row := b[r*Group : r*Group+Group]
-			for j := range acc {
-				acc[j] = fma32(x, row[j], acc[j])
+			if x == 0 { // adds nothing: most cells do not express most genes
+				continue
 			}
+			fmaRow(x, (*[Group]float32)(b[r*Group:]), &acc)
 		}
 		out := c[i*ldc : i*ldc+Group]
 		for j := range out {
@@ -69,11 +69,7 @@ func axpyPortable(groups int, at []uint32, val, d []float32, gs int, c []float64
 	for g := range groups {
 		acc = [Group]float32{}
 		for i, a := range at {
-			x := val[i]
-			row := d[g*gs+int(a) : g*gs+int(a)+Group]
-			for j := range acc {
-				acc[j] = fma32(x, row[j], acc[j])
-			}
+			fmaRow(val[i], (*[Group]float32)(d[g*gs+int(a):]), &acc)
 		}
 		out := c[g*Group : g*Group+Group]
 		for j := range out {
@@ -82,19 +78,23 @@ func axpyPortable(groups int, at []uint32, val, d []float32, gs int, c []float64
 	}
 }
 
-// fma32 returns a*b + c, rounded once to float32.
+// fmaRow adds x times row to acc, each rounded once to float32.
 //
 // The product of two float32 is exact in float64, so one rounding to 53 bits
 // happens in the sum and a second in the cast. The two differ from a single
-// rounding only where the sum lands on the middle between two float32; fmaOdd
-// settles that, and all results below the normal range.
-func fma32(a, b, c float32) float32 {
-	s := float64(a)*float64(b) + float64(c)
-	u := math.Float64bits(s)
-	if u&(1<<29-1) == 1<<28 || (u>>52&0x7ff < 1023-126 && u<<1 != 0) {
-		return fmaOdd(a, b, c)
+// rounding only where the sum lands on the middle between two float32, or below
+// their normal range; fmaOdd settles that.
+func fmaRow(x float32, row, acc *[Group]float32) {
+	w := float64(x)
+	for j, v := range row {
+		s := float64(w*float64(v)) + float64(acc[j])
+		u := math.Float64bits(s)
+		if u&(1<<29-1) == 1<<28 || u<<1 < (1023-126)<<53 {
+			acc[j] = fmaOdd(x, v, acc[j])
+			continue
+		}
+		acc[j] = float32(s)
 	}
-	return float32(s)
 }
 
 // fmaOdd rounds the sum to odd in float64, which makes the cast exact.

@@ -136,7 +136,9 @@ func TestFMA32(t *testing.T) {
 			x[0], x[1] = 1+0x1p-12, 1+float32(rng.IntN(64))*0x1p-12
 			x[2] = float32(rng.IntN(3)-1) * float32(math.Ldexp(1, -rng.IntN(80)))
 		}
-		got, want := fma32(x[0], x[1], x[2]), exactFMA(x[0], x[1], x[2])
+		row, acc := [Group]float32{x[1]}, [Group]float32{x[2]}
+		fmaRow(x[0], &row, &acc)
+		got, want := acc[0], exactFMA(x[0], x[1], x[2])
 		if got != want {
 			t.Fatalf("%x*%x+%x = %x, want %x", x[0], x[1], x[2], got, want)
 		}
@@ -144,7 +146,11 @@ func TestFMA32(t *testing.T) {
 }
 
 func BenchmarkBlock(b *testing.B) {
+	rng := rand.New(rand.NewPCG(9, 9))
 	x, y, c := make([]float32, SumRows*Group), make([]float32, SumRows*Group), make([]float64, Group*Group)
+	for i := range x {
+		x[i], y[i] = rng.Float32()-0.5, rng.Float32()-0.5
+	}
 	for _, l := range levels() {
 		b.Run(l.String(), func(b *testing.B) {
 			for range b.N {

@@ -259,6 +259,31 @@ def gen(where):
         t = f.create_dataset("t", (200, 200), "u1", maxshape=(None, None), chunks=(1, 1))
         t[:] = rng.integers(0, 9, (200, 200))
     shared(where)
+    tiny(where)
+
+
+def tiny(where):
+    """Files of a few KiB each, to start a fuzzer from."""
+    for ver in ["earliest", "v110", "latest"]:
+        def one(name):
+            return h5py.File(os.path.join(where, f"tiny_{name}_{ver}.h5"), "w", libver=(ver, "latest"))
+        with one("plain") as f:
+            f["a"] = np.arange(5)
+            f["g/s"] = np.array([b"x", b"yy"])
+            f["g"].attrs["k"] = 3
+        with one("vlen") as f:
+            f["v"] = ["a", "bb"]
+            f.attrs["s"] = "text"
+        with one("dense") as f:
+            for i in range(9):
+                f.attrs[f"a{i}"] = np.int8(i)
+                f.create_group(f"g{i}")
+        with one("fixed") as f:
+            f.create_dataset("d", data=np.arange(40, dtype="u1"), chunks=(10,), compression="gzip")
+        with one("grow") as f:
+            f.create_dataset("d", data=np.arange(40, dtype="u1"), chunks=(10,), maxshape=(None,), shuffle=True)
+        with one("both") as f:
+            f.create_dataset("d", data=np.ones((6, 6), "u1"), chunks=(2, 3), maxshape=(None, None), compression="lzf")
 
 
 def shared(where):
@@ -345,6 +370,8 @@ def describe(path):
             if not name.split("/")[-1].startswith("REFUSED"):
                 e["sum"] = digest(o)
                 e["chunks"] = o.id.get_num_chunks() if o.chunks else 0
+                if e["sum"] is not None and o.dtype.kind == "f" and 0 < o.size <= 16:
+                    e["floats"] = [struct.pack(">d", float(x)).hex() for x in np.asarray(o[()], "f8").ravel()]
                 if e["sum"] is not None and o.dtype.kind in "iub" and o.shape is not None:
                     e["total"] = int(np.asarray(o[()], object).sum()) if o.size else 0
         else:

@@ -2,12 +2,11 @@ package codec
 
 import (
 	"bytes"
+	"compress/flate"
 	"encoding/binary"
 	"io"
 	"os"
 	"testing"
-
-	"compress/flate"
 
 	kflate "github.com/klauspost/compress/flate"
 )

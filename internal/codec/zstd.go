@@ -56,7 +56,9 @@ func (z *Zstd) Encode(dst, src []byte, level int) ([]byte, error) {
 			zstd.WithEncoderLevel(speed),
 			zstd.WithEncoderConcurrency(1),
 			zstd.WithLowerEncoderMem(true),
-			zstd.WithZeroFrames(true))
+			zstd.WithZeroFrames(true),
+			// HDF5 filter plugins want the content size in the frame's header.
+			zstd.WithSingleSegment(true))
 		if err != nil {
 			return dst, errs.New(errs.Resource, "zstd encoder").Because(err)
 		}

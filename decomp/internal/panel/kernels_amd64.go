@@ -26,6 +26,12 @@ func mulAVX512(n int, a *float64, lda int, x, y *float64)
 func mulAVX2(n int, a *float64, lda int, x, y *float64)
 
 //go:noescape
+func bothAVX512(n int, a *float64, lda int, x, y, xi, yi *float64)
+
+//go:noescape
+func bothAVX2(n int, a *float64, lda int, x, y, xi, yi *float64)
+
+//go:noescape
 func gramAVX512(n int, v, w, c *float64)
 
 //go:noescape
@@ -61,6 +67,17 @@ func mulVector(l Level, n int, a *float64, lda int, x, y *float64) {
 		return
 	}
 	mulAVX2(n, a, lda, x, y)
+}
+
+// bothVector does 8 rows.
+func bothVector(l Level, n int, a []float64, lda int, x, y []float64, xi, yi *[64]float64) {
+	if l == AVX512 {
+		bothAVX512(n, &a[0], lda, &x[0], &y[0], &xi[0], &yi[0])
+		return
+	}
+	for r := 0; r < 8; r += 2 {
+		bothAVX2(n, &a[r*lda], lda, &x[0], &y[0], &xi[r*8], &yi[r*8])
+	}
 }
 
 func gramVector(l Level, n int, v, w, c *float64) {

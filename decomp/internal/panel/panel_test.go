@@ -21,6 +21,19 @@ func results(l Level, n, rows int) []float64 {
 	a, x, y := numbers(rng, rows*(n+3)), numbers(rng, n*8), make([]float64, rows*8)
 	Mul(l, rows, n, a, n+3, x, y)
 	out := slices.Clone(y)
+	sym := numbers(rng, n*n)
+	for i := range n {
+		for j := range i {
+			sym[i*n+j] = sym[j*n+i]
+		}
+	}
+	s := make([]float64, n*8)
+	NewSymmetric(l, n, sym).Mul(s, x, func(pieces int, f func(int)) {
+		for i := range pieces {
+			f(i)
+		}
+	})
+	out = append(out, s...)
 	v, w := numbers(rng, n*8), numbers(rng, n*8)
 	var c [64]float64
 	Gram(l, n, v, w, &c)
@@ -83,6 +96,31 @@ func TestMeaning(t *testing.T) {
 	}
 }
 
+func TestSymmetric(t *testing.T) {
+	// Whole numbers: every order of summation is exact.
+	for _, n := range []int{1, 7, 8, 9, 40, 130, 1003} {
+		a, x := make([]float64, n*n), make([]float64, n*8)
+		for i := range n {
+			for j := range n {
+				a[i*n+j] = float64((i*j+i+j)%11 - 5)
+			}
+		}
+		for i := range x {
+			x[i] = float64(i%7 - 3)
+		}
+		want, got := make([]float64, n*8), make([]float64, n*8)
+		Mul(Portable, n, n, a, n, x, want)
+		NewSymmetric(Best(), n, a).Mul(got, x, func(pieces int, f func(int)) {
+			for i := range pieces {
+				f(pieces - 1 - i)
+			}
+		})
+		if !slices.Equal(got, want) {
+			t.Errorf("n = %d: wrong product", n)
+		}
+	}
+}
+
 func BenchmarkKernels(b *testing.B) {
 	const n = 2000
 	rng := rand.New(rand.NewPCG(1, 1))
@@ -92,6 +130,17 @@ func BenchmarkKernels(b *testing.B) {
 		b.Run(fmt.Sprint("mul/", l), func(b *testing.B) {
 			for range b.N {
 				Mul(l, n, n, a, n, x, y)
+			}
+			b.SetBytes(n * n * 8)
+		})
+		sym := NewSymmetric(l, n, a)
+		b.Run(fmt.Sprint("symmetric/", l), func(b *testing.B) {
+			for range b.N {
+				sym.Mul(y, x, func(pieces int, f func(int)) {
+					for i := range pieces {
+						f(i)
+					}
+				})
 			}
 			b.SetBytes(n * n * 8)
 		})
