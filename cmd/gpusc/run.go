@@ -65,6 +65,27 @@ func (g *globals) checkReport() error {
 	return nil
 }
 
+// apart refuses a report that would be written over the input or the output.
+func (g *globals) apart(paths ...string) error {
+	if g.report == "" || g.report == "-" {
+		return nil
+	}
+	st, err := os.Stat(g.report)
+	for _, p := range paths {
+		if p == "" {
+			continue
+		}
+		same := filepath.Clean(p) == filepath.Clean(g.report)
+		if pst, perr := os.Stat(p); err == nil && perr == nil {
+			same = same || os.SameFile(st, pst)
+		}
+		if same {
+			return errs.At(errs.Usage, g.report, "", "--report would be written over %s", p).Do("name another file")
+		}
+	}
+	return nil
+}
+
 // finish tells of a run on standard error and writes its report.
 func (g *globals) finish(c *cobra.Command, r *gpusc.Report, args []string) error {
 	r.Command, r.Args = c.Name(), args
@@ -124,6 +145,9 @@ obsm/X_pca, varm/PCs, uns/pca. Everything else that IN holds is carried over.`,
 				}
 				if out == "" {
 					return errs.New(errs.Usage, "gpusc run wants -o OUT").Do("name the file to write")
+				}
+				if err := g.apart(a[0], out); err != nil {
+					return err
 				}
 				r, err := e.Run(ctx, a[0], out, p)
 				if err != nil {

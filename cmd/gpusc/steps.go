@@ -37,6 +37,9 @@ func (s stepCommand) command(g *globals) *cobra.Command {
 				return errs.New(errs.Usage, "gpusc %s changes X and wants -o OUT", s.name).Do("name the file to write")
 			}
 			return g.withEngine(c, func(ctx context.Context, e *gpusc.Engine) error {
+				if err := g.apart(a[0], out); err != nil {
+					return err
+				}
 				r, err := s.run(e, ctx, a[0], out, p)
 				if err != nil {
 					return err
