@@ -88,7 +88,7 @@ func (b *budget) measure(j *job, src chunk.Source, rows, nnz int64) {
 	b.cells = cells
 	read := []MemoryPart{
 		{"pieces in work", w * (pass.SlotBytes(int(rows), nnz) + 16*nnz + rows*int64(64+8*(len(j.groupNames)+len(j.topN))))},
-		{"sums of genes", (w + 1) * j.nvars * int64(j.nBatches()) * 40},
+		{"sums of genes", j.nvars * int64(j.nBatches()) * j.geneBytes(w)},
 	}
 	if s, ok := src.(anndata.Source); ok {
 		read = append(read, MemoryPart{"decoding", s.Memory(b.workers)})
@@ -113,6 +113,19 @@ func (b *budget) measure(j *job, src chunk.Source, rows, nnz int64) {
 	b.parts = append([]MemoryPart{{"figures of cells", cells}}, read...)
 	b.parts = append(b.parts, pca...)
 	b.need = cells + max(sum(read), sum(pca))
+}
+
+// geneBytes is what a gene of a batch takes: the sums of each of w workers, their
+// result, and what is made of it (float64 moments). The flavours of two looks
+// hold both.
+func (j *job) geneBytes(w int64) int64 {
+	switch j.p.HVG.Flavor {
+	case pp.FlavorSeuratV3, pp.FlavorSeuratPaper, pp.FlavorPearson:
+		if j.do.hvg {
+			return 48*w + 144
+		}
+	}
+	return 40*w + 72
 }
 
 // expectedGenes guesses how many genes PCA will work on.
