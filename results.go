@@ -226,7 +226,16 @@ func (j *job) provenance() map[string]any {
 	p := &j.p
 	t := map[string]any{"version": j.e.o.Version, "counts": j.m.Path}
 	num := func(k string, v float64) { t[k] = v }
+	given := func(k string, v float64) {
+		if v != 0 { // 0 is the default
+			t[k] = v
+		}
+	}
+	if j.do.write != "" && j.do.write != "copy" {
+		t["x"] = j.do.write
+	}
 	if j.do.qc {
+		t["percent_top"] = int64s(j.topN)
 		groups := map[string]any{}
 		for _, g := range p.GeneGroups {
 			groups[g.Name] = append(slices.Clone(g.Prefixes), g.Genes...)
@@ -240,6 +249,7 @@ func (j *job) provenance() map[string]any {
 		num("max_counts", p.MaxCounts)
 		num("min_cells", float64(p.MinCells))
 		num("max_cells", float64(p.MaxCells))
+		given("min_gene_counts", p.MinGeneCounts)
 		for _, k := range slices.Sorted(maps.Keys(p.MaxPct)) {
 			num("max_pct_"+k, p.MaxPct[k])
 		}
@@ -247,18 +257,42 @@ func (j *job) provenance() map[string]any {
 	if j.do.normalize {
 		num("target_sum", j.target)
 		num("max_fraction", p.MaxFraction)
+		given("log_base", p.LogBase)
 	}
 	if j.do.hvg {
 		t["hvg_flavor"], t["batch_key"] = p.HVG.Flavor, p.BatchKey
 		num("n_top_genes", float64(p.HVG.NTopGenes))
 		num("n_genes_given", float64(len(p.Genes)))
+		if len(p.Genes) > 0 {
+			t["genes"] = slices.Clone(p.Genes)
+		}
+		h := &p.HVG
+		given("span", h.Span)
+		given("n_bins", float64(h.NBins))
+		given("theta", h.Theta)
+		given("clip", h.Clip)
+		given("min_mean", h.MinMean)
+		given("max_mean", h.MaxMean)
+		given("min_disp", h.MinDisp)
+		given("max_disp", h.MaxDisp)
 	}
 	if j.do.pca {
 		num("n_comps", float64(len(j.pca.Variance)))
 		t["scale"] = p.Scale
+		given("seed", float64(j.e.o.Seed))
+	}
+	if j.do.pca || j.do.write == "scaled" {
 		num("max_value", p.MaxValue)
 	}
 	return t
+}
+
+func int64s(v []int) []int64 {
+	out := make([]int64, len(v))
+	for i, x := range v {
+		out[i] = int64(x)
+	}
+	return out
 }
 
 // writeLoadings writes varm/PCs: a row for each gene of the output, zero for
