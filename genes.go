@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/gpusc/gpusc/anndata"
 	"github.com/gpusc/gpusc/internal/errs"
 	"github.com/gpusc/gpusc/pp"
 )
@@ -27,7 +28,9 @@ func (j *job) batchSizes() []int64 {
 	}
 	n := make([]int64, len(j.batchNames))
 	for _, b := range j.batch {
-		n[b]++
+		if b >= 0 { // else the cell has none
+			n[b]++
+		}
 	}
 	return n
 }
@@ -132,6 +135,17 @@ func (j *job) takeGenes(context.Context) error {
 			chosen[i] = mark == nil || mark[i]
 		}
 	}
+	if n := len(j.p.Genes); n > 0 && j.geneKeep != nil {
+		dropped := 0
+		for g, k := range j.geneKeep {
+			if chosen[g] && !k {
+				dropped++
+			}
+		}
+		if dropped > 0 {
+			j.warn("%d of the %d genes of --genes are left out: the filter drops them", dropped, n)
+		}
+	}
 	if j.do.hvg && len(j.p.Genes) > 0 {
 		j.hvg = &pp.HVGResult{HighlyVariable: keptGenes(j, chosen)}
 	}
@@ -152,7 +166,7 @@ func (j *job) markedGenes() ([]bool, error) {
 	if j.do.hvg || !j.do.pca {
 		return nil, nil
 	}
-	v, err := j.in.Var()
+	v, err := j.in.VarOf(j.m)
 	if err != nil {
 		return nil, err
 	}
@@ -164,10 +178,16 @@ func (j *job) markedGenes() ([]bool, error) {
 	if err != nil {
 		return nil, err
 	}
-	if b, ok := data.([]bool); ok && int64(len(b)) == j.nvars {
-		return b, nil
+	switch d := data.(type) {
+	case []bool:
+		return d, nil
+	case *anndata.NullableBool:
+		if !slices.Contains(d.Mask, true) {
+			return d.Values, nil
+		}
 	}
-	return nil, nil
+	return nil, errs.At(errs.Data, j.path, "var/highly_variable", "does not say yes or no for each gene").
+		Do("make it a column of booleans, or choose the genes anew with gpusc hvg")
 }
 
 // v3Limits is the calculation between the two looks of seurat_v3.
@@ -257,6 +277,9 @@ func (j *job) pearsonLimits(context.Context) error {
 				share[g] = 1
 			}
 		}
+	}
+	if j.check != nil && !j.check.Whole {
+		j.warn("pearson_residuals wants counts, and not all values are whole numbers")
 	}
 	j.v3 = st
 	return nil

@@ -2,6 +2,7 @@ package gpusc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -84,6 +85,8 @@ type job struct {
 	report    *Report
 	watch     stopwatch
 	inPlace   bool
+	addTo     bool                         // the results are to be added to the input
+	counts    bool                         // whole numbers were given to a flavour that wants logarithms
 	closers   []interface{ Close() error } // elements of the output that a sweep fills
 	nodes     []node
 }
@@ -136,6 +139,10 @@ func (j *job) execute(ctx context.Context) error {
 			rep.Steps = append(rep.Steps, j.nodes[i].Name)
 		}
 		if err := j.do1(ctx, pl, &rep); err != nil {
+			if j.counts && errors.Is(err, errs.Data) {
+				return errs.At(errs.Data, j.path, j.m.Path, "holds counts, and flavour %s wants log-normalised values", j.p.HVG.Flavor).
+					Because(err).Do("use gpusc normalize first, or --hvg-flavor seurat_v3")
+			}
 			return errs.InFile(err, j.path)
 		}
 		j.watch.add(rep, start)

@@ -159,6 +159,17 @@ func (p *Pipeline) complete() error {
 			return errs.New(errs.Usage, "%s %v cannot be", f.name, f.v).Do("give a number that is not negative")
 		}
 	}
+	if p.Layer != "" && p.Raw == "yes" {
+		return errs.New(errs.Usage, "--layer %s and --raw yes name two matrices", p.Layer).Do("give one of them")
+	}
+	if p.Level != 0 && (p.Compression == "none" || p.Compression == "lzf") {
+		return errs.New(errs.Usage, "--level %d: compression %s has no levels", p.Level, p.Compression).Do("leave it out, or use gzip or zstd")
+	}
+	for _, g := range p.GeneGroups {
+		if strings.ContainsAny(g.Name, "/\x00") || g.Name == "." {
+			return errs.New(errs.Usage, "gene group %q cannot be the name of a column", g.Name).Do("use a name without /")
+		}
+	}
 	if p.LogBase == 1 {
 		return errs.New(errs.Usage, "--log-base 1 cannot be").Do("give a base above 1")
 	}

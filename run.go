@@ -49,7 +49,7 @@ func (e *Engine) Plan(ctx context.Context, in string, p Pipeline) (*Plan, error)
 	if err != nil {
 		return nil, err
 	}
-	j, err := e.open(ctx, in, p, do)
+	j, err := e.open(ctx, in, p, do, false)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func (e *Engine) job(ctx context.Context, in, out string, p Pipeline, do actions
 	if err != nil {
 		return nil, err
 	}
-	j, err := e.open(ctx, in, p, do)
+	j, err := e.open(ctx, in, p, do, out == "")
 	if err != nil {
 		return nil, err
 	}
@@ -200,17 +200,17 @@ func stamp(path string) (fileStamp, error) {
 }
 
 // open opens the input and learns what the steps need to know beforehand.
-func (e *Engine) open(ctx context.Context, in string, p Pipeline, do actions) (j *job, err error) {
+func (e *Engine) open(ctx context.Context, in string, p Pipeline, do actions, addTo bool) (j *job, err error) {
 	if _, err := stamp(in); err != nil {
 		return nil, err
 	}
-	j = &job{e: e, p: p, do: do, path: in, report: &Report{}}
+	j = &job{e: e, p: p, do: do, path: in, addTo: addTo, report: &Report{}}
 	j.watch.start = time.Now()
 	j.in, err = anndata.Open(ctx, in, anndata.Options{Ledger: e.ledger, Threads: e.o.Threads, Tmp: e.o.Tmp})
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range []func(context.Context) error{j.chooseMatrix, j.nameGenes, j.readBatches} {
+	for _, f := range []func(context.Context) error{j.chooseMatrix, j.nameGenes, j.fits, j.readBatches} {
 		if err := f(ctx); err != nil {
 			return nil, errors.Join(errs.InFile(err, in), j.close())
 		}
@@ -235,6 +235,9 @@ func (j *job) chooseMatrix(ctx context.Context) (err error) {
 	}
 	if j.m.Path != "X" && j.p.Raw == "auto" && j.p.Layer == "" {
 		j.e.log.Warn("counts are taken from " + j.m.Path + ": " + j.why)
+	}
+	if j.counts = j.looksLikeCounts(ctx); j.counts {
+		j.warn("%s holds whole numbers, and %s wants log-normalised values: normalize first", j.m.Path, j.p.HVG.Flavor)
 	}
 	j.nobs, j.nvars = j.m.Rows, j.m.Cols
 	if j.nobs == 0 || j.nvars == 0 {
@@ -298,6 +301,10 @@ func (j *job) readBatches(context.Context) error {
 	if key == "" || !j.do.hvg {
 		return nil
 	}
+	if j.p.HVG.Flavor == "none" || len(j.p.Genes) > 0 {
+		j.warn("--batch-key has no effect: no genes are chosen")
+		return nil
+	}
 	obs, err := j.in.Obs()
 	if err != nil {
 		return err
@@ -306,24 +313,7 @@ func (j *job) readBatches(context.Context) error {
 	if c == nil {
 		return errs.At(errs.Data, j.path, "obs", "there is no column %q for --batch-key", key).Do("choose one of %s", strings.Join(obs.Names(), ", "))
 	}
-	names, err := c.Strings()
-	if err != nil {
-		return err
-	}
-	j.batchNames = slices.Sorted(slices.Values(names))
-	j.batchNames = slices.Compact(j.batchNames)
-	if len(j.batchNames) > maxBatches {
-		return errs.At(errs.Data, j.path, "obs/"+key, "%d batches are more than %d", len(j.batchNames), maxBatches).Do("is this the right column?")
-	}
-	number := map[string]int32{}
-	for i, n := range j.batchNames {
-		number[n] = int32(i)
-	}
-	j.batchOf = make([]int32, len(names))
-	for i, n := range names {
-		j.batchOf[i] = number[n]
-	}
-	return nil
+	return j.numberBatches(c)
 }
 
 const maxBatches = 10000

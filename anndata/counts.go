@@ -76,6 +76,13 @@ func (f *File) autoCounts(ctx context.Context) (*Matrix, string, error) {
 		Do("name the layer that holds counts with --layer, or take X as it is with --raw no")
 }
 
+// Whole tells whether all values of a sample are whole numbers that are not
+// negative: the matrix looks like counts.
+func (m *Matrix) Whole(ctx context.Context) (bool, error) {
+	_, ok, err := m.sample(ctx)
+	return ok, errs.InFile(err, m.file.path)
+}
+
 // sampleRun is how many values are looked at in each place.
 const sampleRun = 1 << 16
 
