@@ -2,9 +2,8 @@
 
 DIR holds CELLS-X.json of measure.py and CELLS-X-report.json of gpusc. Exit
 status 1 if a run's peak resident memory is above MAX_RSS_BYTES, or if the peaks
-of one kind of output are more than 10% apart once what each cell's own results
-take is left out (from 50,000 cells on: before, the cache does not fill the
-budget). Standard library only.
+of one kind of output grow by more than 10%, what each cell's own results take
+left out, among the runs whose cache fills the budget. Standard library only.
 """
 
 import json
@@ -12,8 +11,9 @@ import os
 import re
 import sys
 
-# What is kept of a cell whatever the budget: QC figures, name, 50 scores.
-BYTES_PER_CELL = 24 * 8 + 50 * 4
+# What is kept of a cell whatever the budget: its QC figures, what is made of them
+# for obs, its name (see budget.go).
+BYTES_PER_CELL = 181
 
 
 def load(path):
