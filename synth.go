@@ -64,7 +64,8 @@ func (e *Engine) Synth(ctx context.Context, out string, o SynthOptions) (rep *Re
 	}
 	nnz := int64(0)
 	sw := pass.Sweep{
-		Name: "synth", Source: src, Backends: e.backends, Workers: e.o.Threads, Progress: e.o.Progress,
+		// Twice the threads: while one waits to write, another draws.
+		Name: "synth", Source: src, Backends: e.backends, Workers: 2 * e.o.Threads, Progress: e.o.Progress,
 		Steps: []pass.Step{&pp.WriteSparse{Put: func(_ context.Context, c *chunk.Chunk, v []float32) error {
 			nnz += c.NNZ()
 			return x.Put(c, v)

@@ -40,15 +40,17 @@ def main():
         s, rep = r["measured"]["seconds"], r["report"]
         per = s / r["cells"]
         base = first.setdefault(r["x"], {"per": per, "rss": []})
-        if r["cells"] >= 50_000:
+        # A run whose cache fits in memory takes less than its budget: growth is
+        # looked for among those that have filled it.
+        if rep["scratch_bytes"] > 0:
             base["rss"].append(r["peak_rss_bytes"] - r["cells"] * BYTES_PER_CELL)
         print(f"{r['cells']:9} {r['x']:8}{s:9.1f}{r['cells'] / s:10.0f}{rep['peak_bytes'] / mib:6.0f} MiB{r['peak_rss_bytes'] / mib:6.0f} MiB"
               f"{rep['scratch_bytes'] / mib:6.0f} MiB{per / base['per']:11.2f}x")
         if r["peak_rss_bytes"] > limit:
             bad.append(f"{r['cells']} cells, X {r['x']}: peak {r['peak_rss_bytes'] / mib:.0f} MiB is above {limit / mib:.0f}")
     for x, b in first.items():
-        if b["rss"] and max(b["rss"]) > 1.1 * min(b["rss"]):
-            bad.append(f"X {x}: peaks without the cells' own results differ by more than 10%: " + ", ".join(f"{v / mib:.0f} MiB" for v in b["rss"]))
+        if b["rss"] and max(b["rss"]) > 1.1 * b["rss"][0]:
+            bad.append(f"X {x}: peaks without the cells' own results grow by more than 10%: " + ", ".join(f"{v / mib:.0f} MiB" for v in b["rss"]))
     with open(out, "w") as f:
         json.dump(runs, f, indent=1)
     print("wrote", out)
