@@ -46,6 +46,9 @@ func (e *Engine) Synth(ctx context.Context, out string, o SynthOptions) (rep *Re
 	if err := oneOf("--compression", o.Compression, "none", "gzip", "zstd", "lzf"); err != nil {
 		return nil, err
 	}
+	if err := checkLevel(o.Compression, o.Level); err != nil {
+		return nil, err
+	}
 	w, err := anndata.Create(out, anndata.WriterOptions{
 		Compression: o.Compression, Level: o.Level, Threads: e.o.Threads, Ledger: e.ledger, Overwrite: e.o.Overwrite, Context: ctx,
 	})
