@@ -99,12 +99,15 @@ func (j *job) scales() []float64 {
 }
 
 // eigenvectors turns the products into principal components.
-func (j *job) eigenvectors(context.Context) (err error) {
+func (j *job) eigenvectors(ctx context.Context) (err error) {
 	m := j.gram
 	j.gram = nil
 	defer j.products.Release()
 	j.pca, err = decomp.PCA(m, decomp.PCAOptions{
-		Components: j.p.NComps, Eigen: decomp.Options{Seed: j.e.o.Seed, Threads: j.e.o.Threads},
+		Components: j.p.NComps, Eigen: decomp.Options{Seed: j.e.o.Seed, Threads: j.e.o.Threads, Stop: ctx.Err},
 	})
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	return err
 }

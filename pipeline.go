@@ -114,6 +114,15 @@ func oneOf(what, v string, ok ...string) error {
 	return errs.New(errs.Usage, "%s %q is not known", what, v).Do("use one of %s", strings.Join(ok, ", "))
 }
 
+// checkLevel refuses a level that the compression does not have.
+func checkLevel(compression string, level int) error {
+	top := map[string]int{"gzip": 9, "zstd": 22}[compression]
+	if level < 0 || level > top { // lzf and none have no levels
+		return errs.New(errs.Usage, "--level %d cannot be for %s", level, compression).Do("give 1 to 9 for gzip, 1 to 22 for zstd, or 0")
+	}
+	return nil
+}
+
 // complete fills in the defaults and refuses what cannot be.
 func (p *Pipeline) complete() error {
 	for _, d := range []struct {
@@ -162,13 +171,13 @@ func (p *Pipeline) complete() error {
 	if p.Layer != "" && p.Raw == "yes" {
 		return errs.New(errs.Usage, "--layer %s and --raw yes name two matrices", p.Layer).Do("give one of them")
 	}
-	if p.Level != 0 && (p.Compression == "none" || p.Compression == "lzf") {
-		return errs.New(errs.Usage, "--level %d: compression %s has no levels", p.Level, p.Compression).Do("leave it out, or use gzip or zstd")
-	}
 	for _, g := range p.GeneGroups {
 		if strings.ContainsAny(g.Name, "/\x00") || g.Name == "." {
 			return errs.New(errs.Usage, "gene group %q cannot be the name of a column", g.Name).Do("use a name without /")
 		}
+	}
+	if err := checkLevel(p.Compression, p.Level); err != nil {
+		return err
 	}
 	if p.LogBase == 1 {
 		return errs.New(errs.Usage, "--log-base 1 cannot be").Do("give a base above 1")

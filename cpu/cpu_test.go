@@ -37,7 +37,7 @@ func TestConformance(t *testing.T) {
 		"no private sums": {Threads: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			devicetest.Run(t, func(t *testing.T) device.Backend {
+			devicetest.RunExact(t, func(t *testing.T) device.Backend {
 				o := o
 				o.Ledger = memory.New(0)
 				t.Cleanup(func() {

@@ -123,7 +123,8 @@ func (c *check) scaled(op *kernels.GramFill, genes int) scaling {
 		centre: op.Centre,
 		max:    op.Max,
 	}
-	if s.std == nil && (s.mean != nil || s.max > 0) || s.std != nil && s.centre && s.mean == nil {
+	hasMean, hasStd := op.Mean != nil, op.Std != nil // the slices are nil without genes too
+	if !hasStd && (hasMean || s.max > 0) || hasStd && s.centre && !hasMean {
 		c.fail("scaling needs both Mean and Std")
 	}
 	return s

@@ -8,7 +8,8 @@
 // how a tile is laid out. PlanGram decides which genes are held in full. Moments
 // are corrected for the exact means afterwards, so nothing is densified to be
 // centred. TopEigen finds the leading eigenvectors by thick-restart block
-// Lanczos; PCA puts the two together; Project computes the scores.
+// Lanczos; PCA puts the two together; Result.Weights is what the step pp.Project
+// computes the scores with.
 //
 // # Scaling
 //

@@ -19,6 +19,9 @@ type Options struct {
 	MaxIter int
 	// Threads; 0: all. It does not change a bit of the result.
 	Threads int
+	// Stop ends the search when it returns an error, which is then the result's:
+	// context.Context.Err, for example. It is asked between products. nil: never.
+	Stop func() error
 }
 
 func (o Options) withDefaults() Options {

@@ -292,3 +292,24 @@ func BenchmarkTopEigen(b *testing.B) {
 		})
 	}
 }
+
+// TestStop: a search that is called off ends at the next product.
+func TestStop(t *testing.T) {
+	const n = 400
+	stop, products := errors.New("called off"), 0
+	mul := func(dst, src []float64, _ int) {
+		products++
+		for i := range src {
+			dst[i] = src[i] * float64(1+i%97)
+		}
+	}
+	_, _, err := TopEigen(n, mul, 5, Options{Stop: func() error {
+		if products > 2 {
+			return stop
+		}
+		return nil
+	}})
+	if !errors.Is(err, stop) || products > 4 {
+		t.Errorf("%v after %d products", err, products)
+	}
+}

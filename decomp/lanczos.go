@@ -54,6 +54,11 @@ func (z *lanczos) run() (values, vectors []float64, err error) {
 	checked := false
 	for range z.opt.MaxIter {
 		for z.used < z.m {
+			if z.opt.Stop != nil {
+				if err := z.opt.Stop(); err != nil {
+					return nil, nil, err
+				}
+			}
 			if err := z.step(); err != nil {
 				return nil, nil, err
 			}

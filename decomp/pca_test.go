@@ -1,7 +1,6 @@
 package decomp
 
 import (
-	"context"
 	"errors"
 	"math"
 	"slices"
@@ -19,13 +18,7 @@ func (c *cells) pca(t testing.TB, v Values, hot, streams, k int) (*Result, []flo
 	if err != nil {
 		t.Fatal(err)
 	}
-	dev, ss := openCPU(t, streams, cpu.Options{})
-	p := &Projection{Device: dev, Streams: ss, Source: c, Values: v, Result: r}
-	scores, err := p.Scores(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r, scores
+	return r, c.scores(t, v, r, streams)
 }
 
 // angle is the largest principal angle between the column spaces of a and b
@@ -117,10 +110,8 @@ func TestPCASameBits(t *testing.T) {
 		}
 	}
 	c.split(700) // scores do not depend on spans
-	dev, ss := openCPU(t, 2, cpu.Options{})
-	p := &Projection{Device: dev, Streams: ss, Source: c, Values: v, Result: want}
-	if s, err := p.Scores(context.Background()); err != nil || !slices.Equal(s, scores) {
-		t.Errorf("other spans give other scores (%v)", err)
+	if !slices.Equal(c.scores(t, v, want, 2), scores) {
+		t.Error("other spans give other scores")
 	}
 }
 
@@ -162,18 +153,4 @@ func TestPCANoVariance(t *testing.T) {
 			t.Fatalf("score %g", s)
 		}
 	}
-}
-
-func BenchmarkProject(b *testing.B) {
-	c := generate(1, 8192, 2000, 175, 2048)
-	v := c.withMoments2(Values{Scale: c.scales(), Log1p: true})
-	r := &Result{Genes: 2000, K: 50, Components: make([]float64, 2000*50), Mean: v.Mean}
-	dev, ss := openCPU(b, 1, cpu.Options{})
-	p := &Projection{Device: dev, Streams: ss, Source: c, Values: v, Result: r, Put: func(int64, []float32) error { return nil }}
-	for b.Loop() {
-		if err := p.Run(context.Background()); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(b.Elapsed().Seconds()/float64(b.N)/8192*1e9, "ns/cell")
 }

@@ -27,6 +27,14 @@ func counts(t *testing.T, cells int) string {
 	return path
 }
 
+// slow leaves a test out of -short.
+func slow(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("takes seconds: left out of -short")
+	}
+}
+
 // sumOf is the checksum of a file.
 func sumOf(t *testing.T, path string) [32]byte {
 	t.Helper()
@@ -50,6 +58,7 @@ func duration(t *testing.T, args ...string) time.Duration {
 // TestSignals stops runs at many moments: they end within two seconds with the
 // status of the signal, and nothing is left.
 func TestSignals(t *testing.T) {
+	slow(t)
 	in := counts(t, 6000)
 	free := filepath.Join(t.TempDir(), "free.h5ad")
 	whole := duration(t, "run", in, "-o", free)
@@ -67,7 +76,8 @@ func TestSignals(t *testing.T) {
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(100*time.Millisecond + whole*time.Duration(i)/11)
+		waitOpen(t, c.Process.Pid, in)
+		time.Sleep(whole * time.Duration(i) / 11)
 		sent := time.Now()
 		_ = c.Process.Signal(sig)
 		_ = c.Wait()
@@ -97,13 +107,14 @@ func TestSignals(t *testing.T) {
 
 // TestKill kills runs: there is no file at OUT, and the next run is not hindered.
 func TestKill(t *testing.T) {
+	slow(t)
 	in := counts(t, 3000)
 	dir := t.TempDir()
 	out := filepath.Join(dir, "out.h5ad")
 	whole := duration(t, "run", in, "-o", out)
 	want := sumOf(t, out)
 	r := rand.New(rand.NewPCG(1, 1))
-	for i := range 10 {
+	for i := range 6 {
 		_ = os.Remove(out)
 		c := program("run", in, "-o", out, "--tmp", dir)
 		if err := c.Start(); err != nil {
@@ -124,6 +135,7 @@ func TestKill(t *testing.T) {
 // TestKillInPlace kills commands that add to their input: it is the old file or
 // the new one, X in its place.
 func TestKillInPlace(t *testing.T) {
+	slow(t)
 	src := counts(t, 3000)
 	if status, _, words, err := call("normalize", src, "-o", src+".n"); status != 0 || err != nil {
 		t.Fatal(status, words, err)
@@ -142,7 +154,7 @@ func TestKillInPlace(t *testing.T) {
 	for _, verb := range [][]string{{"hvg", path, "--n-top-genes", "200"}, {"pca", path, "--n-comps", "10"}} {
 		fresh()
 		whole := duration(t, verb...)
-		for i := range 8 {
+		for i := range 5 {
 			fresh()
 			c := program(verb...)
 			if err := c.Start(); err != nil {
@@ -172,6 +184,7 @@ func TestKillInPlace(t *testing.T) {
 
 // TestChange changes the input during a run: an error, and no output.
 func TestChange(t *testing.T) {
+	slow(t)
 	src := counts(t, 6000)
 	b, err := os.ReadFile(src)
 	if err != nil {
@@ -204,7 +217,7 @@ func TestChange(t *testing.T) {
 			if err := c.Start(); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(150 * time.Millisecond)
+			waitOpen(t, c.Process.Pid, path)
 			if err := change(); err != nil {
 				t.Fatal(err)
 			}
@@ -213,6 +226,24 @@ func TestChange(t *testing.T) {
 			empty(t, dir)
 		})
 	}
+}
+
+// waitOpen waits until a process has a file open.
+func waitOpen(t *testing.T, pid int, path string) {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		time.Sleep(300 * time.Millisecond)
+		return
+	}
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+		fds, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+		for _, fd := range fds {
+			if to, err := os.Readlink(fd); err == nil && to == path {
+				return
+			}
+		}
+	}
+	t.Fatalf("%s was never opened", path)
 }
 
 // TestDiskFull fills the disk of OUT and that of the scratch files: exit status
@@ -273,9 +304,7 @@ func smallDisk(t *testing.T) string {
 // TestBudget holds a run to its budget, and refuses one that is too small
 // before the start.
 func TestBudget(t *testing.T) {
-	if testing.Short() {
-		t.Skip("makes 20,000 cells")
-	}
+	slow(t)
 	dir := t.TempDir()
 	in := filepath.Join(dir, "in.h5ad")
 	if status, _, words, err := call("synth", "-o", in, "--cells", "20000"); status != 0 || err != nil {

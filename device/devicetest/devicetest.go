@@ -4,6 +4,10 @@
 // The references add up with big integers and know nothing of chunks, threads
 // or tables.
 //
+// Sums of products (grammultiply, project) are the exception: Run holds them to
+// a normalised squared error of 1e-7 and to the same bits however the work is
+// shared out; RunExact to the bits of the arithmetic laid down in package kernels.
+//
 // # To add an operation
 //
 //  1. Write its struct and exact meaning in kernels/<stem>.go.
@@ -41,15 +45,25 @@ func cases() []opCase {
 		{"select", testSelect},
 		{"values", testValues},
 		{"dense", testDense},
+		{"gramfill", testGramFill},
+		{"grammultiply", testGramMultiply},
+		{"project", testProject},
 		{"unpack", testUnpack},
 	}
 }
 
 // Run tests a backend. open gives a fresh one each time; the suite closes it.
-func Run(t *testing.T, open func(t *testing.T) device.Backend) {
+func Run(t *testing.T, open func(t *testing.T) device.Backend) { run(t, open, false) }
+
+// RunExact is Run for a backend whose sums of products take the steps that
+// package kernels lays down, one by one.
+func RunExact(t *testing.T, open func(t *testing.T) device.Backend) { run(t, open, true) }
+
+func run(t *testing.T, open func(t *testing.T) device.Backend, exact bool) {
 	for _, c := range cases() {
 		t.Run("op/"+c.name, func(t *testing.T) {
 			r := newRig(t, open)
+			r.exact = exact
 			if !r.dev.Supports(c.name) {
 				t.Skipf("%s has no operation %q", r.dev.Info().Name, c.name)
 			}

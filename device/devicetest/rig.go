@@ -15,6 +15,8 @@ type rig struct {
 	dev  device.Backend
 	s    device.Stream
 	free []interface{ Free() }
+	// exact: the bits of sums of products are compared too; see RunExact.
+	exact bool
 }
 
 func newRig(t *testing.T, open func(t *testing.T) device.Backend) *rig {
