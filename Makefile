@@ -39,6 +39,10 @@ lint: ## vet, gofumpt and staticcheck
 fuzz: ## every fuzz target, FUZZTIME each (default 30s)
 	@scripts/fuzz.sh $${FUZZTIME:-30s}
 
+.PHONY: corpus
+corpus: ## CORPUS mutated files (default 100000) through run and check
+	@$(GO) test ./cmd/gpusc -run TestCorpus -timeout 6h -v -corpus $${CORPUS:-100000} -corpus.seed $${SEED:-1}
+
 .PHONY: bench
 bench: build ## gpusc beside scanpy and Dask on CELLS made-up cells (default 100000)
 	@scripts/bench.sh $${CELLS:-100000}

@@ -55,7 +55,7 @@ func (e *Engine) Check(ctx context.Context, path string) (rep *CheckReport, err 
 	}
 	ms, err := f.Matrices()
 	if err != nil {
-		rep.Broken = append(rep.Broken, err.Error())
+		rep.Broken = append(rep.Broken, errs.InFile(err, path).Error())
 	}
 	for _, m := range ms {
 		rep.Matrices = append(rep.Matrices, m.Path)
@@ -67,7 +67,11 @@ func (e *Engine) Check(ctx context.Context, path string) (rep *CheckReport, err 
 		}
 	}
 	if n := len(rep.Broken); n > 0 {
-		return rep, errs.At(errs.Corrupt, path, "", "%d places are broken", n)
+		first := strings.TrimPrefix(rep.Broken[0], path+": ")
+		if n == 1 {
+			return rep, errs.At(errs.Corrupt, path, "", "is broken in one place: %s", first)
+		}
+		return rep, errs.At(errs.Corrupt, path, "", "is broken in %d places, the first: %s", n, first)
 	}
 	return rep, nil
 }

@@ -76,7 +76,10 @@ func Open(_ context.Context, o Options) (*Engine, error) {
 		return nil, errs.New(errs.Resource, "device %q is not in this build", e.o.Device).Do("use --device cpu; gpusc devices lists what there is")
 	}
 	// The collector is told the promise too: garbage must not outgrow the budget.
+	// Large buffers are made once, so collecting often costs little and keeps what
+	// the process holds close to what it uses. Both settings are the process's.
 	debug.SetMemoryLimit(e.budget + goOverhead)
+	debug.SetGCPercent(30)
 	b, err := cpu.Open(cpu.Options{Ledger: e.ledger, Threads: e.o.Threads})
 	if err != nil {
 		return nil, err

@@ -43,7 +43,7 @@ func (e *Engine) Info(ctx context.Context, path string) (info *Info, err error) 
 		info.Bytes = st.Size()
 	}
 	if info.Matrices, err = f.Matrices(); err != nil {
-		return nil, err
+		return nil, errs.InFile(err, path)
 	}
 	if info.Elements, err = f.Elements(); err != nil {
 		return nil, err

@@ -114,6 +114,15 @@ func oneOf(what, v string, ok ...string) error {
 	return errs.New(errs.Usage, "%s %q is not known", what, v).Do("use one of %s", strings.Join(ok, ", "))
 }
 
+// checkLevel refuses a level that the compression does not have.
+func checkLevel(compression string, level int) error {
+	top := map[string]int{"gzip": 9, "zstd": 22}[compression]
+	if level < 0 || top > 0 && level > top {
+		return errs.New(errs.Usage, "--level %d cannot be for %s", level, compression).Do("give 1 to 9 for gzip, 1 to 22 for zstd, or 0")
+	}
+	return nil
+}
+
 // complete fills in the defaults and refuses what cannot be.
 func (p *Pipeline) complete() error {
 	for _, d := range []struct {
@@ -158,6 +167,9 @@ func (p *Pipeline) complete() error {
 		if !(f.v >= 0) || math.IsInf(f.v, 0) {
 			return errs.New(errs.Usage, "%s %v cannot be", f.name, f.v).Do("give a number that is not negative")
 		}
+	}
+	if err := checkLevel(p.Compression, p.Level); err != nil {
+		return err
 	}
 	if p.LogBase == 1 {
 		return errs.New(errs.Usage, "--log-base 1 cannot be").Do("give a base above 1")

@@ -46,6 +46,9 @@ func (e *Engine) Synth(ctx context.Context, out string, o SynthOptions) (rep *Re
 	if err := oneOf("--compression", o.Compression, "none", "gzip", "zstd", "lzf"); err != nil {
 		return nil, err
 	}
+	if err := checkLevel(o.Compression, o.Level); err != nil {
+		return nil, err
+	}
 	w, err := anndata.Create(out, anndata.WriterOptions{
 		Compression: o.Compression, Level: o.Level, Threads: e.o.Threads, Ledger: e.ledger, Overwrite: e.o.Overwrite, Context: ctx,
 	})
@@ -64,7 +67,8 @@ func (e *Engine) Synth(ctx context.Context, out string, o SynthOptions) (rep *Re
 	}
 	nnz := int64(0)
 	sw := pass.Sweep{
-		Name: "synth", Source: src, Backends: e.backends, Workers: e.o.Threads, Progress: e.o.Progress,
+		// Twice the threads: while one waits to write, another draws.
+		Name: "synth", Source: src, Backends: e.backends, Workers: 2 * e.o.Threads, Progress: e.o.Progress,
 		Steps: []pass.Step{&pp.WriteSparse{Put: func(_ context.Context, c *chunk.Chunk, v []float32) error {
 			nnz += c.NNZ()
 			return x.Put(c, v)

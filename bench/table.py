@@ -105,8 +105,12 @@ def main():
     cores = len(os.sched_getaffinity(0))
     if load1 > cores * 0.75:
         print(f"note: up to {load1:.1f} processes were running before a measurement on {cores} cores; these figures are not clean")
+    with open(os.path.join(folder, "kept")) as f:
+        kept = f.read().split()
+    if kept:
+        print("note: not measured in this run but kept from before: " + ", ".join(kept) + "; the ratios are not of one run")
     with open(out, "w") as f:
-        json.dump({"cells": cells, "machine": machine(), "highest_load_before": load1, "rows": table}, f, indent=1)
+        json.dump({"kept_from_before": kept, "cells": cells, "machine": machine(), "highest_load_before": load1, "rows": table}, f, indent=1)
     print("wrote", out)
 
 

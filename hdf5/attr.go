@@ -97,12 +97,12 @@ func (o *object) denseAttrs(m *message, want func(string) bool, use func(*Attr))
 
 // attrParts are the pieces of an attribute message.
 type attrParts struct {
-	name         string
-	typ, space   []byte
-	sharedT      bool
-	sharedS      bool
-	data         []byte
-	version int
+	name       string
+	typ, space []byte
+	sharedT    bool
+	sharedS    bool
+	data       []byte
+	version    int
 }
 
 // splitAttr cuts an attribute message, versions 1 to 3, into its pieces.

@@ -117,10 +117,20 @@ func (r *run) all(ctx context.Context) (err error) {
 			works[j] = w.works[i]
 		}
 		if err := st.End(ctx, works); err != nil {
-			return fmt.Errorf("%s: %w", st.Name(), err)
+			return inStep(st, err)
 		}
 	}
 	return nil
+}
+
+// inStep names the step that failed, where the error does not name a place
+// itself: such an error is left as it is, so that the file can be filled in.
+func inStep(s Step, err error) error {
+	var e *errs.E
+	if errors.As(err, &e) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", s.Name(), err)
 }
 
 // loop is the life of one worker goroutine.
@@ -158,7 +168,7 @@ func (r *run) piece(ctx context.Context, w *slot, i int) error {
 	ordered := false
 	for j, wk := range w.works {
 		if err := wk.Chunk(ctx, it); err != nil {
-			return fmt.Errorf("%s: %w", r.Steps[j].Name(), err)
+			return inStep(r.Steps[j], err)
 		}
 		_, t := wk.(InTurn)
 		ordered = ordered || t
@@ -182,7 +192,7 @@ func (r *run) inTurn(ctx context.Context, w *slot, it *Item, i int) error {
 	for j, wk := range w.works {
 		if t, ok := wk.(InTurn); ok {
 			if err := t.Turn(ctx, it); err != nil {
-				return fmt.Errorf("%s: %w", r.Steps[j].Name(), err)
+				return inStep(r.Steps[j], err)
 			}
 		}
 	}

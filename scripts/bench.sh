@@ -52,6 +52,12 @@ sum=$(sha256sum bin/gpusc | cut -d' ' -f1)
 [ "$(cat "$run/binary" 2>/dev/null || true)" = "$sum" ] || rm -f "$run"/gpusc* "$run"/agree-*
 echo "$sum" >"$run/binary"
 
+# What is kept from before was measured under other load: the table says so.
+: >"$run/kept"
+for p in gpusc inflate $peers; do
+  if [ -f "$run/$p.json" ]; then echo "$p" >>"$run/kept"; fi
+done
+
 if [ ! -f "$run/gpusc.json" ]; then
   echo "gpusc, 3 runs" >&2
   "$py" bench/measure.py "$run/gpusc.json" --name gpusc --runs 3 --warm "$file" -- \

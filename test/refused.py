@@ -32,14 +32,14 @@ def bad_values():
             poke(a, v)
             f = write(f"bad {kind} {what}", a, kind)
             out = path(f"bad {kind} {what} out") + ".h5ad"
-            expect(f"{what} in {kind}", 3, ["cell71", "Gene33", "X"], "run", f, "-o", out, "--min-genes", 1, "--until", "hvg", out=out)
+            expect(f"{what} in {kind}", 3, ["cell71", "Gene33", "X", f], "run", f, "-o", out, "--min-genes", 1, "--until", "hvg", out=out)
     a = table(counts(90, 60, seed=12, level=3))
     poke(a, -3)
     f = write("bad int", a, "csr", np.int32)
     out = path("bad int out") + ".h5ad"
-    expect("negative int32", 3, ["cell71", "Gene33"], "run", f, "-o", out, "--min-genes", 1, out=out)
-    expect("negative, qc in place", 3, ["cell71", "Gene33"], "qc", f)
-    expect("negative, hvg of counts", 3, ["cell71", "Gene33"], "hvg", f, "--hvg-flavor", "seurat_v3")
+    expect("negative int32", 3, ["cell71", "Gene33", f], "run", f, "-o", out, "--min-genes", 1, out=out)
+    expect("negative, qc in place", 3, ["cell71", "Gene33", f], "qc", f)
+    expect("negative, hvg of counts", 3, ["cell71", "Gene33", f], "hvg", f, "--hvg-flavor", "seurat_v3")
 
 
 def bad_words():
@@ -69,7 +69,7 @@ def bad_words():
     # scanpy raises an IndexError on seurat, fails on the bins of cell_ranger, and of
     # seurat_v3 all variances_norm are NaN: a batch of one cell has no variance.
     for v in ("seurat", "cell_ranger", "seurat_v3", "seurat_v3_paper"):
-        expect(f"a batch of one cell, {v}", 3, ["lone"], "run", f, "-o", out, "--min-genes", 1, "--hvg-flavor", v, "--n-top-genes", 30, "--batch-key", "one", out=out)
+        expect(f"a batch of one cell, {v}", 3, ["lone", f], "run", f, "-o", out, "--min-genes", 1, "--hvg-flavor", v, "--n-top-genes", 30, "--batch-key", "one", out=out)
 
 
 def all_refused():

@@ -144,6 +144,9 @@ func (pf *pipelineFlags) pipeline() (gpusc.Pipeline, error) {
 	if pf.until != "" {
 		p.Until = gpusc.Stage(pf.until)
 	}
+	if f := pf.set.Lookup("n-comps"); f != nil && !f.Changed {
+		p.NComps = 0 // 50, or as many as few cells or genes allow; a number that is asked for must be possible
+	}
 	if p.MaxValue > 0 && pf.set.Lookup("scale") != nil {
 		p.Scale = true
 	}

@@ -94,11 +94,16 @@ func (e *E) Because(err error) *E {
 }
 
 // InFile fills in the file name of the first E in err's chain that lacks one,
-// so that a container that does not know its path can still be told apart.
+// so that a container that does not know its path can still be told apart. Where
+// err's words were fixed when E was wrapped, the file is put in front of them.
 func InFile(err error, file string) error {
 	var e *E
-	if errors.As(err, &e) && e.File == "" {
-		e.File = file
+	if !errors.As(err, &e) || e.File != "" {
+		return err
+	}
+	e.File = file
+	if !strings.Contains(err.Error(), file) {
+		return fmt.Errorf("%s: %w", file, err)
 	}
 	return err
 }
