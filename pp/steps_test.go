@@ -27,10 +27,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // grid is a matrix in full, on which the steps are followed by hand.
 type grid [][]float64
 
-// newGrid draws cells: every sixth empty, the one before
-// nearly so, genes rarer the higher their number,
-// gene 5 never there. Kinds of values change along the rows, so that pieces
-// of counts come after pieces of floats: 0 counts, 1 float32, 2 float64.
+// newGrid draws cells: every sixth empty, the one before nearly so, genes rarer
+// the higher their number, gene 5 never there. Kinds of values change along the
+// rows, so that pieces of floats come between pieces of counts: with kinds 0
+// there are only counts, with 1 float32 too, with 2 float64 too.
 func newGrid(rows, genes, kinds int) grid {
 	r := rand.New(rand.NewPCG(uint64(rows), uint64(kinds)))
 	g := make(grid, rows)
