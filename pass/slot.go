@@ -25,13 +25,15 @@ func SlotBytes(maxRows int, maxNNZ int64) int64 {
 	return int64(maxRows+1)*8 + maxNNZ*(4+4)
 }
 
-func (r *run) open(id int) (*slot, error) {
+// open makes a worker. With an error it may be half made: close it all the same.
+func (r *run) open(id int) (s *slot, err error) {
+	defer func() { r.caught(recover(), &err) }() // a step's Worker: what is there so far is handed back
 	b := r.Backends[id%len(r.Backends)]
-	s := &slot{}
 	st, err := b.Stream()
 	if err != nil {
 		return nil, err
 	}
+	s = &slot{}
 	s.w = Worker{ID: id, Backend: b, Stream: st, MaxRows: r.maxRows, MaxNNZ: r.maxNNZ, Cols: r.cols}
 	if s.indptr, err = NewMirror(b, int64(r.maxRows+1)*8, "row pointers of a piece"); err != nil {
 		return s, err
@@ -96,6 +98,21 @@ func (s *slot) adopt(h *chunk.Chunk) error {
 	return nil
 }
 
+// same tells whether a begins where b does.
+func same[T any](a, b []T) bool { return len(a) > 0 && len(b) > 0 && &a[0] == &b[0] }
+
+// staged tells whether the values lie in staging memory.
+func (s *slot) staged(h *chunk.Chunk) bool {
+	switch h.Kind {
+	case chunk.Counts:
+		return same(h.Counts, s.host.Counts)
+	case chunk.Float32:
+		return same(h.F32, s.host.F32)
+	default:
+		return same(h.F64, s.host.F64)
+	}
+}
+
 // read fills the staging memory with piece i and queues its upload.
 func (s *slot) read(ctx context.Context, src chunk.Source, i int) (*Item, error) {
 	h := s.host // the slices at full length; Read cuts them
@@ -103,11 +120,14 @@ func (s *slot) read(ctx context.Context, src chunk.Source, i int) (*Item, error)
 		return nil, err
 	}
 	n := h.NNZ()
-	if h.Rows > s.w.MaxRows || n > s.w.MaxNNZ || (n > 0 && &h.Indices[0] != &s.host.Indices[:1][0]) {
+	if h.Rows > s.w.MaxRows || n > s.w.MaxNNZ || !same(h.Indptr, s.host.Indptr) || n > 0 && !same(h.Indices, s.host.Indices) {
 		return nil, errs.New(errs.Corrupt, "piece %d has %d rows and %d values, more than it was planned with", i, h.Rows, n)
 	}
 	if err := s.adopt(&h); err != nil {
 		return nil, err
+	}
+	if n > 0 && !s.staged(&h) {
+		return nil, errs.New(errs.Corrupt, "the values of piece %d are not where they were wanted", i)
 	}
 	k := int(h.Kind)
 	s.item = Item{Worker: &s.w, Index: i, Host: &h, X: kernels.CSR{

@@ -38,7 +38,13 @@ type Prefetcher interface{ Prefetch(i int) }
 
 // Run reads every piece once and runs the steps on it. On return no goroutine of
 // the sweep is left and all its buffers are free. The first error ends it.
+//
+// Errors are those of the source, the steps and the backends; errs.Corrupt where
+// a source gives more than its spans promise or a step panics; the cause of ctx.
 func (s *Sweep) Run(ctx context.Context) error {
+	if len(s.Backends) == 0 {
+		return errs.New(errs.Usage, "pass %s has no backend to run on", s.Name)
+	}
 	r := &run{Sweep: s, spans: s.Source.Spans(), turn: newTurnstile(), start: time.Now()}
 	rows, cols := s.Source.Shape()
 	r.rows, r.cols = rows, int(cols)
@@ -69,13 +75,14 @@ type run struct {
 	maxNNZ  int64
 	turn    *turnstile
 	next    atomic.Int64
-	cells   atomic.Int64
 	start   time.Time
-	mu      sync.Mutex // of Progress
+	mu      sync.Mutex // of cells and calls of Progress
+	cells   int64
 }
 
 func (r *run) all(ctx context.Context) (err error) {
 	ws := make([]*slot, 0, r.Workers)
+	defer func() { r.caught(recover(), &err) }() // in End, after all is closed
 	defer func() {
 		for _, w := range ws {
 			if e := w.close(); err == nil {
@@ -128,11 +135,7 @@ func inStep(s Step, err error) error {
 
 // loop is the life of one worker goroutine.
 func (r *run) loop(ctx context.Context, w *slot) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = errs.New(errs.Corrupt, "internal error in pass %s: %v", r.Name, p)
-		}
-	}()
+	defer func() { r.caught(recover(), &err) }()
 	for ctx.Err() == nil {
 		i := int(r.next.Add(1) - 1)
 		if i >= len(r.spans) {
@@ -146,6 +149,13 @@ func (r *run) loop(ctx context.Context, w *slot) (err error) {
 		}
 	}
 	return ctx.Err()
+}
+
+// caught makes an error of what recover has returned.
+func (r *run) caught(p any, err *error) {
+	if p != nil {
+		*err = errs.New(errs.Corrupt, "internal error in pass %s: %v", r.Name, p)
+	}
 }
 
 // piece takes one piece through reading, upload and all steps.
@@ -191,11 +201,11 @@ func (r *run) inTurn(ctx context.Context, w *slot, it *Item, i int) error {
 }
 
 func (r *run) report(rows int64) {
-	done := r.cells.Add(rows)
 	if r.Progress == nil {
 		return
 	}
-	r.mu.Lock()
+	r.mu.Lock() // from the count to the call, so that what is told only ever grows
 	defer r.mu.Unlock()
-	r.Progress(Progress{Pass: r.Name, Cells: done, Of: r.rows, Seconds: time.Since(r.start).Seconds()})
+	r.cells += rows
+	r.Progress(Progress{Pass: r.Name, Cells: r.cells, Of: r.rows, Seconds: time.Since(r.start).Seconds()})
 }
