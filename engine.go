@@ -76,6 +76,9 @@ func Open(_ context.Context, o Options) (*Engine, error) {
 		return nil, errs.New(errs.Resource, "device %q is not in this build", e.o.Device).Do("use --device cpu; gpusc devices lists what there is")
 	}
 	// The collector is told the promise too: garbage must not outgrow the budget.
+	if o.DeviceMemory > 0 {
+		e.log.Warn("--device-memory has no effect: the processor is the only device in use")
+	}
 	// Large buffers are made once, so collecting often costs little and keeps what
 	// the process holds close to what it uses. Both settings are the process's.
 	debug.SetMemoryLimit(e.budget + goOverhead)

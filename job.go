@@ -159,6 +159,10 @@ func (j *job) do1(ctx context.Context, pl pass.Planned, rep *StepReport) error {
 		n := j.nodes[i]
 		scale = scale || n.scale
 		if n.calc != nil {
+			if n.On == pass.Tiles {
+				rep.Cells = j.nKept()
+				rep.Read, rep.Decoded = j.bytesOf(n.On)
+			}
 			if err := n.calc(ctx); err != nil {
 				return err
 			}

@@ -233,6 +233,9 @@ func (j *job) chooseMatrix(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if j.do.normalize && j.m.Path == "X" && j.in.Normalised() {
+		j.warn("uns/log1p says that X holds logarithms already; they are normalised as if they were counts")
+	}
 	if j.m.Path != "X" && j.p.Raw == "auto" && j.p.Layer == "" {
 		j.e.log.Warn("counts are taken from " + j.m.Path + ": " + j.why)
 	}
