@@ -176,7 +176,7 @@ func TestExamples(t *testing.T) {
 			name, isFlag := strings.CutPrefix(w, "--")
 			name, _, _ = strings.Cut(name, "=")
 			if isFlag && c.Flags().Lookup(name) == nil && root.PersistentFlags().Lookup(name) == nil && name != "version" {
-				t.Error(fmt.Sprintf("%s: the example has --%s, which is no flag", c.Name(), name))
+				t.Errorf("%s: the example has --%s, which is no flag", c.Name(), name)
 			}
 		}
 	}
