@@ -2,6 +2,7 @@ package pass
 
 import (
 	"context"
+	"unsafe"
 
 	"github.com/gpusc/gpusc/chunk"
 	"github.com/gpusc/gpusc/internal/errs"
@@ -78,40 +79,39 @@ func (s *slot) hold(k chunk.Kind) error {
 	return nil
 }
 
-// adopt moves values that the source had to make room for itself, the first
-// piece of their kind, into staging memory.
-func (s *slot) adopt(h *chunk.Chunk) error {
-	if s.values[h.Kind] != nil {
-		return nil
+// adopt returns the staging memory in which the values of a piece lie. Sources
+// may leave float32 where counts were, as those of package anndata do. What a
+// source made room for itself, as for the first piece of a kind, is moved.
+func (s *slot) adopt(h *chunk.Chunk) (*Mirror, error) {
+	n := h.NNZ()
+	if n == 0 || h.Kind == chunk.Counts && same(h.Counts, s.host.Counts) ||
+		h.Kind == chunk.Float32 && len(h.F32) > 0 && unsafe.Pointer(&h.F32[0]) == unsafe.Pointer(&s.host.Counts[0]) {
+		return s.values[chunk.Counts], nil
 	}
 	if err := s.hold(h.Kind); err != nil {
-		return err
+		return nil, err
 	}
-	n := h.NNZ()
-	if h.Kind == chunk.Float32 {
-		copy(s.host.F32, h.F32[:n])
-		h.F32 = s.host.F32[:n]
-	} else {
-		copy(s.host.F64, h.F64[:n])
-		h.F64 = s.host.F64[:n]
+	switch h.Kind {
+	case chunk.Counts:
+		h.Counts = moved(s.host.Counts, h.Counts[:n])
+	case chunk.Float32:
+		h.F32 = moved(s.host.F32, h.F32[:n])
+	default:
+		h.F64 = moved(s.host.F64, h.F64[:n])
 	}
-	return nil
+	return s.values[h.Kind], nil
+}
+
+// moved puts src at the beginning of dst, unless it is there.
+func moved[T any](dst, src []T) []T {
+	if !same(dst, src) {
+		copy(dst, src)
+	}
+	return dst[:len(src)]
 }
 
 // same tells whether a begins where b does.
 func same[T any](a, b []T) bool { return len(a) > 0 && len(b) > 0 && &a[0] == &b[0] }
-
-// staged tells whether the values lie in staging memory.
-func (s *slot) staged(h *chunk.Chunk) bool {
-	switch h.Kind {
-	case chunk.Counts:
-		return same(h.Counts, s.host.Counts)
-	case chunk.Float32:
-		return same(h.F32, s.host.F32)
-	default:
-		return same(h.F64, s.host.F64)
-	}
-}
 
 // read fills the staging memory with piece i and queues its upload.
 func (s *slot) read(ctx context.Context, src chunk.Source, i int) (*Item, error) {
@@ -123,16 +123,13 @@ func (s *slot) read(ctx context.Context, src chunk.Source, i int) (*Item, error)
 	if h.Rows > s.w.MaxRows || n > s.w.MaxNNZ || !same(h.Indptr, s.host.Indptr) || n > 0 && !same(h.Indices, s.host.Indices) {
 		return nil, errs.New(errs.Corrupt, "piece %d has %d rows and %d values, more than it was planned with", i, h.Rows, n)
 	}
-	if err := s.adopt(&h); err != nil {
+	values, err := s.adopt(&h)
+	if err != nil {
 		return nil, err
 	}
-	if n > 0 && !s.staged(&h) {
-		return nil, errs.New(errs.Corrupt, "the values of piece %d are not where they were wanted", i)
-	}
-	k := int(h.Kind)
 	s.item = Item{Worker: &s.w, Index: i, Host: &h, X: kernels.CSR{
 		Rows: h.Rows, Cols: h.Cols, NNZ: n, Kind: kernels.ValueKind(h.Kind),
-		Indptr: s.indptr.Dev, Indices: s.indices.Dev, Values: s.values[k].Dev,
+		Indptr: s.indptr.Dev, Indices: s.indices.Dev, Values: values.Dev,
 	}}
 	st := s.w.Stream
 	if err := s.indptr.Up(st, int64(h.Rows+1)*8); err != nil {
@@ -141,7 +138,7 @@ func (s *slot) read(ctx context.Context, src chunk.Source, i int) (*Item, error)
 	if err := s.indices.Up(st, n*4); err != nil {
 		return nil, err
 	}
-	return &s.item, s.values[k].Up(st, n*int64(h.Kind.Bytes()))
+	return &s.item, values.Up(st, n*int64(h.Kind.Bytes()))
 }
 
 // close frees everything; the stream is drained first.

@@ -29,7 +29,6 @@ func TestSourceBreaksItsWord(t *testing.T) {
 		},
 		"own offsets": func(c *chunk.Chunk) { c.Indptr = slices.Clone(c.Indptr) },
 		"own indices": func(c *chunk.Chunk) { c.Indices = slices.Clone(c.Indices) },
-		"own values":  func(c *chunk.Chunk) { c.Counts = slices.Clone(c.Counts) },
 		"no offsets":  func(c *chunk.Chunk) { c.Indptr = nil },
 		"offsets that end early": func(c *chunk.Chunk) {
 			c.Indptr = c.Indptr[:2]

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unsafe"
 
 	"go.uber.org/goleak"
 
@@ -29,6 +30,28 @@ type fake struct {
 	kind   func(i int) chunk.Kind                 // nil: counts
 	before func(ctx context.Context, i int) error // nil: nothing
 	spoil  func(i int, c *chunk.Chunk)            // nil: nothing
+}
+
+// moves are what a source may do with the values that it gives.
+func moves() map[string]func(i int, c *chunk.Chunk) {
+	return map[string]func(i int, c *chunk.Chunk){
+		"in their place": nil,
+		"own slices": func(_ int, c *chunk.Chunk) {
+			counts, f32, f64 := slices.Clone(c.Counts), slices.Clone(c.F32), slices.Clone(c.F64)
+			clear(c.Counts)
+			clear(c.F32)
+			clear(c.F64)
+			c.Counts, c.F32, c.F64 = counts, f32, f64
+		},
+		"float32 in the place of counts": func(_ int, c *chunk.Chunk) {
+			if c.Kind == chunk.Float32 {
+				to := unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(c.Counts))), len(c.F32))
+				copy(to, c.F32)
+				clear(c.F32)
+				c.Counts, c.F32 = nil, to
+			}
+		},
+	}
 }
 
 const fakeRows, fakeGenes = 3, 4
@@ -206,33 +229,45 @@ func TestTurnsAreInOrder(t *testing.T) {
 }
 
 // TestKinds sees that what a step finds on the device is the piece, whatever
-// kind of values the worker held before.
+// kind of values the worker held before and wherever the source left them.
 func TestKinds(t *testing.T) {
 	for name, kind := range map[string]func(i int) chunk.Kind{
+		"float32": func(int) chunk.Kind { return chunk.Float32 },
+		"float64": func(int) chunk.Kind { return chunk.Float64 },
 		"rising":  func(i int) chunk.Kind { return chunk.Kind(min(i/3, 2)) },
 		"falling": func(i int) chunk.Kind { return chunk.Kind(2 - min(i/3, 2)) },
 		"mixed":   func(i int) chunk.Kind { return chunk.Kind(i % 3) },
 	} {
-		for _, workers := range []int{1, 3} {
-			source := &fake{pieces: 12, kind: kind}
-			got := make([]float64, 12*fakeRows)
-			h := &hooks{chunk: func(_ context.Context, it *Item) error {
-				total, err := totals(it)
-				copy(got[it.Row0:], total)
-				return err
-			}}
-			if err := sweep(t, t.Context(), Sweep{Source: source, Workers: workers, Steps: []Step{h}}); err != nil {
-				t.Fatal(err)
+		for how, move := range moves() {
+			for _, workers := range []int{1, 3} {
+				t.Run(fmt.Sprintf("%s/%s/%d workers", name, how, workers), func(t *testing.T) {
+					kindsCase(t, &fake{pieces: 12, kind: kind, spoil: move}, workers)
+				})
 			}
-			for r, v := range got {
-				want := source.value(r)
-				if kind(r/fakeRows) == chunk.Float32 {
-					want = float64(float32(want))
-				}
-				if v != want {
-					t.Fatalf("%s, %d workers: row %d holds %v, want %v", name, workers, r, v, want)
-				}
-			}
+		}
+	}
+}
+
+func kindsCase(t *testing.T, source *fake, workers int) {
+	got, host := make([]float64, 12*fakeRows), make([]float64, 12*fakeRows)
+	h := &hooks{chunk: func(_ context.Context, it *Item) error {
+		for i := range it.Host.NNZ() {
+			host[it.Row0+i] = it.Host.Value(i)
+		}
+		total, err := totals(it)
+		copy(got[it.Row0:], total)
+		return err
+	}}
+	if err := sweep(t, t.Context(), Sweep{Source: source, Workers: workers, Steps: []Step{h}}); err != nil {
+		t.Fatal(err)
+	}
+	for r := range got {
+		want := source.value(r)
+		if source.kind(r/fakeRows) == chunk.Float32 {
+			want = float64(float32(want))
+		}
+		if got[r] != want || host[r] != want {
+			t.Fatalf("row %d holds %v on the device and %v on the host, want %v", r, got[r], host[r], want)
 		}
 	}
 }
