@@ -107,9 +107,9 @@ func (g *globals) demo(ctx context.Context, e *gpusc.Engine, c *cobra.Command, d
 	}
 	_, err = fmt.Fprintf(g.out, `
 Look at:
-  %s    the cells on the first two components, by the cluster they were made with
-  %s     violins of genes, counts and mitochondrial share of the cells that stay
-  %s  opens in Python: scanpy.read_h5ad(%q)
-`, pca, qc, out, out)
+  %-*s  the cells on the first two components, by the cluster they were made with
+  %-*s  violins of genes, counts and mitochondrial share of the cells that stay
+  %-*s  opens in Python: scanpy.read_h5ad(%q)
+`, len(out), pca, len(out), qc, len(out), out, out)
 	return err
 }
