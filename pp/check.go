@@ -47,7 +47,7 @@ func (*checkWork) Close() {}
 func (k *checkWork) Chunk(_ context.Context, it *pass.Item) error {
 	c := it.Host
 	if c.Kind == chunk.Counts {
-		return nil
+		return k.counts(c)
 	}
 	k.whole = false
 	n, bad := c.NNZ(), int64(-1)
@@ -59,6 +59,35 @@ func (k *checkWork) Chunk(_ context.Context, it *pass.Item) error {
 	if bad < 0 {
 		return nil
 	}
+	return k.refuse(c, bad)
+}
+
+// counts refuses counts that are too large to be added up. It only looks whether
+// any bit above the bound is set, which is quick.
+func (k *checkWork) counts(c *chunk.Chunk) error {
+	v := c.Counts[:c.NNZ()]
+	var a, b uint32
+	i := 0
+	for ; i+1 < len(v); i += 2 {
+		a |= v[i]
+		b |= v[i+1]
+	}
+	for ; i < len(v); i++ {
+		a |= v[i]
+	}
+	if a|b < maxValue {
+		return nil
+	}
+	for i, x := range v {
+		if x > maxValue {
+			return k.refuse(c, int64(i))
+		}
+	}
+	return nil
+}
+
+// refuse is the error for the value at a place of the chunk.
+func (k *checkWork) refuse(c *chunk.Chunk, bad int64) error {
 	row := 0
 	for c.Indptr[row+1] <= bad {
 		row++
