@@ -205,7 +205,8 @@ func (j *job) writeUns() error {
 			return err
 		}
 	}
-	return j.out.SetUns("gpusc", j.provenance())
+	// Each command has a place of its own, so that a chain of steps keeps them all.
+	return j.out.SetUns("gpusc", map[string]any{j.do.name: j.provenance()})
 }
 
 // pcaUns is uns/pca as scanpy writes it.
@@ -350,7 +351,7 @@ func (j *job) carryOver(ctx context.Context) error {
 // written lists the elements that this job has made: those of the input must not
 // take their place.
 func (j *job) written() []string {
-	w := []string{"uns/gpusc"}
+	w := []string{"uns/gpusc/" + j.do.name}
 	if j.do.normalize {
 		w = append(w, "uns/log1p")
 	}

@@ -33,7 +33,7 @@ func runActions(p *Pipeline) (actions, error) {
 		return actions{}, err
 	}
 	n := p.Until.number()
-	do := actions{qc: true, filter: n >= 1, normalize: n >= 2, hvg: n >= 3, pca: n >= 4, write: p.X}
+	do := actions{name: "run", qc: true, filter: n >= 1, normalize: n >= 2, hvg: n >= 3, pca: n >= 4, write: p.X}
 	if p.X == "none" {
 		do.write = ""
 	}
@@ -60,39 +60,39 @@ func (e *Engine) Plan(ctx context.Context, in string, p Pipeline) (*Plan, error)
 // QC computes the QC metrics. With out "" they are added to in.
 // Source: scanpy.pp.calculate_qc_metrics.
 func (e *Engine) QC(ctx context.Context, in, out string, p Pipeline) (*Report, error) {
-	return e.single(ctx, in, out, p, actions{qc: true})
+	return e.single(ctx, in, out, p, actions{name: "qc", qc: true})
 }
 
 // Filter keeps cells and genes within the limits and writes out.
 // Source: scanpy.pp.filter_cells, scanpy.pp.filter_genes.
 func (e *Engine) Filter(ctx context.Context, in, out string, p Pipeline) (*Report, error) {
-	return e.single(ctx, in, out, p, actions{filter: true, write: "asis"})
+	return e.single(ctx, in, out, p, actions{name: "filter", filter: true, write: "asis"})
 }
 
 // Normalize scales cells to the same total, takes log1p, and writes out.
 // Source: scanpy.pp.normalize_total, scanpy.pp.log1p.
 func (e *Engine) Normalize(ctx context.Context, in, out string, p Pipeline) (*Report, error) {
-	return e.single(ctx, in, out, p, actions{normalize: true, write: "lognorm"})
+	return e.single(ctx, in, out, p, actions{name: "normalize", normalize: true, write: "lognorm"})
 }
 
 // HVG chooses highly variable genes of the matrix as it is: log-normalised for
 // seurat and cell_ranger, counts for the other flavours. With out "" the result
 // is added to in. Source: scanpy.pp.highly_variable_genes.
 func (e *Engine) HVG(ctx context.Context, in, out string, p Pipeline) (*Report, error) {
-	return e.single(ctx, in, out, p, actions{hvg: true, lognorm: true})
+	return e.single(ctx, in, out, p, actions{name: "hvg", hvg: true, lognorm: true})
 }
 
 // Scale writes the matrix centred and scaled to unit variance, dense.
 // Source: scanpy.pp.scale.
 func (e *Engine) Scale(ctx context.Context, in, out string, p Pipeline) (*Report, error) {
-	return e.single(ctx, in, out, p, actions{write: "scaled", lognorm: true})
+	return e.single(ctx, in, out, p, actions{name: "scale", write: "scaled", lognorm: true})
 }
 
 // PCA computes principal components of the matrix as it is, over the genes of
 // var/highly_variable where that exists. With out "" the result is added to in.
 // Source: scanpy.pp.pca.
 func (e *Engine) PCA(ctx context.Context, in, out string, p Pipeline) (*Report, error) {
-	return e.single(ctx, in, out, p, actions{pca: true, lognorm: true})
+	return e.single(ctx, in, out, p, actions{name: "pca", pca: true, lognorm: true})
 }
 
 func (e *Engine) single(ctx context.Context, in, out string, p Pipeline, do actions) (*Report, error) {

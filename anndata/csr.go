@@ -254,3 +254,9 @@ func (s *csrSource) readIndices(ctx context.Context, sc *scratch, i int, lo, hi 
 		return nil
 	})
 }
+
+// Prefetch tells the system that span i will be read soon; see pass.Prefetcher.
+func (s *csrSource) Prefetch(i int) {
+	s.indices.ds.WillNeed(s.lo[i], s.lo[i+1])
+	s.data.ds.WillNeed(s.lo[i], s.lo[i+1])
+}

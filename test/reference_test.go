@@ -212,6 +212,6 @@ func TestScanpyMedian(t *testing.T) {
 		p := s.pipeline(gpusc.UntilNormalize)
 		p.TargetSum = 0
 		out := run(t, s.File, p)
-		near(t, name+" target", floats(t, out, "uns/gpusc/target_sum"), []float64{s.Median}, 0, 0)
+		near(t, name+" target", floats(t, out, "uns/gpusc/run/target_sum"), []float64{s.Median}, 0, 0)
 	}
 }
