@@ -18,7 +18,7 @@ import (
 
 // actions are the steps that a job does. Run does them all, a single step one.
 type actions struct {
-	name string // of the command, for uns/gpusc
+	name                            string // of the command, for uns/gpusc
 	qc, filter, normalize, hvg, pca bool
 	write                           string // what OUT holds as X: "", "counts", "lognorm", "scaled", "asis"
 	lognorm                         bool   // the input is normalised and logarithmised already
