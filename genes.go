@@ -64,7 +64,7 @@ func (j *job) hvgOptions() pp.HVGOptions {
 }
 
 // chooseGenes ends the choice of highly variable genes.
-func (j *job) chooseGenes(context.Context) error {
+func (j *job) chooseGenes(ctx context.Context) error {
 	batches, err := j.hvgBatches()
 	if err != nil {
 		return err
@@ -76,7 +76,7 @@ func (j *job) chooseGenes(context.Context) error {
 	case pp.FlavorCellRanger:
 		j.hvg, err = pp.CellRangerHVG(batches, o)
 	case pp.FlavorPearson:
-		j.hvg, err = j.pearsonHVG(o)
+		j.hvg, err = j.pearsonHVG(ctx, o)
 	default:
 		j.hvg, err = j.v3HVG(o)
 	}
@@ -286,7 +286,7 @@ func (j *job) pearsonLimits(context.Context) error {
 }
 
 // pearsonHVG is the second half of Pearson residuals.
-func (j *job) pearsonHVG(o pp.HVGOptions) (*pp.HVGResult, error) {
+func (j *job) pearsonHVG(ctx context.Context, o pp.HVGOptions) (*pp.HVGResult, error) {
 	var residual [][]float64
 	for b, n := range j.batchSizes() {
 		if n == 0 {
@@ -294,7 +294,10 @@ func (j *job) pearsonHVG(o pp.HVGOptions) (*pp.HVGResult, error) {
 		}
 		share := keptGenes(j, j.v3.share[b*int(j.nvars):(b+1)*int(j.nvars)])
 		totals, counts := j.distinctTotals(b)
-		sum, sumSq := pp.PearsonZeroSums(totals, counts, share, j.theta(), j.v3.bound[b])
+		sum, sumSq, err := pp.PearsonZeroSums(ctx, totals, counts, share, j.theta(), j.v3.bound[b])
+		if err != nil {
+			return nil, err
+		}
 		ds, dq := keptGenes(j, j.clipped.Float(j.clipped.Sum, b)), keptGenes(j, j.clipped.Float(j.clipped.SumSq, b))
 		for g := range sum {
 			sum[g] += ds[g]

@@ -2,6 +2,7 @@ package pp
 
 import (
 	"cmp"
+	"context"
 	"math"
 	"runtime"
 	"sync"
@@ -38,10 +39,11 @@ func PearsonClip(cells []int64, o HVGOptions) []float64 {
 //
 // Added to the sums of kernels.PearsonMoments they make the sums over all
 // cells. Each gene is summed by itself in the order of distinctTotals, so the
-// bits do not depend on the number of processors. Time: totals x genes.
+// bits do not depend on the number of processors. Time: totals x genes; it ends
+// with the context's error within one gene.
 //
 // Reference: scanpy.experimental.pp.highly_variable_genes, Lause 2021.
-func PearsonZeroSums(distinctTotals []float64, counts []int64, share []float64, theta, clip float64) (sum, sumsq []float64) {
+func PearsonZeroSums(ctx context.Context, distinctTotals []float64, counts []int64, share []float64, theta, clip float64) (sum, sumsq []float64, err error) {
 	if theta == 0 {
 		theta = defaultTheta
 	}
@@ -56,13 +58,13 @@ func PearsonZeroSums(distinctTotals []float64, counts []int64, share []float64, 
 	for w := range workers {
 		lo, hi := len(share)*w/workers, len(share)*(w+1)/workers
 		wg.Go(func() {
-			for g := lo; g < hi; g++ {
+			for g := lo; g < hi && ctx.Err() == nil; g++ {
 				sum[g], sumsq[g] = zeroSums(distinctTotals[:n], weight, share[g], theta, clip)
 			}
 		})
 	}
 	wg.Wait()
-	return sum, sumsq
+	return sum, sumsq, ctx.Err()
 }
 
 // zeroSums is PearsonZeroSums of one gene.

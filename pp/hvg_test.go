@@ -1,6 +1,7 @@
 package pp
 
 import (
+	"context"
 	"errors"
 	"math"
 	"math/rand/v2"
@@ -252,11 +253,20 @@ func TestMergeMoments(t *testing.T) {
 
 // The zero part is the plain sum over cells, with the same bits for any number
 // of processors.
+// TestPearsonZeroSumsStops holds that a cancelled context ends the sums.
+func TestPearsonZeroSumsStops(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, err := PearsonZeroSums(ctx, []float64{1}, []int64{1}, []float64{1}, 0, 1); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestPearsonZeroSums(t *testing.T) {
 	totals, counts := []float64{0, 3, 10, 250}, []int64{1, 2, 5, 1}
 	share := []float64{0, 0.5, 0.01, 1e-5, 0.2, 0.3, 0.05}
 	for _, theta := range []float64{100, 2, math.Inf(1)} {
-		sum, sq := PearsonZeroSums(totals, counts, share, theta, 2)
+		sum, sq, _ := PearsonZeroSums(t.Context(), totals, counts, share, theta, 2)
 		for g, p := range share {
 			var s, q float64
 			for i, total := range totals {
@@ -274,13 +284,13 @@ func TestPearsonZeroSums(t *testing.T) {
 		}
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	a, b := PearsonZeroSums(totals, counts, share, 0, 3)
+	a, b, _ := PearsonZeroSums(t.Context(), totals, counts, share, 0, 3)
 	runtime.GOMAXPROCS(5)
-	c, d := PearsonZeroSums(totals, counts, share, 0, 3)
+	c, d, _ := PearsonZeroSums(t.Context(), totals, counts, share, 0, 3)
 	if !slices.Equal(a, c) || !slices.Equal(b, d) {
 		t.Error("other bits with other processors")
 	}
-	if s, _ := PearsonZeroSums(nil, nil, nil, 0, 1); len(s) != 0 {
+	if s, _, _ := PearsonZeroSums(t.Context(), nil, nil, nil, 0, 1); len(s) != 0 {
 		t.Error(s)
 	}
 }
@@ -305,7 +315,9 @@ func BenchmarkPearsonZeroSums(b *testing.B) {
 		totals[i], counts[i], share[i] = float64(i+500), 1, 1e-3
 	}
 	for b.Loop() {
-		PearsonZeroSums(totals, counts, share, 100, 30)
+		if _, _, err := PearsonZeroSums(b.Context(), totals, counts, share, 100, 30); err != nil {
+			b.Fatal(err)
+		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1e6, "ns/term")
 }

@@ -1,6 +1,7 @@
 package pp
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -189,7 +190,7 @@ func (m *matrix) pearson(o HVGOptions) (*HVGResult, error) {
 		for i, total := range totals {
 			counts[i] = count[total]
 		}
-		sum, sq := PearsonZeroSums(totals, counts, share, o.Theta, clip[b])
+		sum, sq, _ := PearsonZeroSums(context.Background(), totals, counts, share, o.Theta, clip[b])
 		m.each(func(r, c int, v float64) {
 			if group[r] != b {
 				return
