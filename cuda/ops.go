@@ -15,6 +15,18 @@ func operationOf(name string) operation {
 	switch name {
 	case "rowstats":
 		return as(rowStats)
+	case "topsums":
+		return as(topSums)
+	case "highfraction":
+		return as(highFraction)
+	case "select":
+		return as(selectRows)
+	case "values":
+		return as(values)
+	case "dense":
+		return as(dense)
+	case "unpack":
+		return as(unpack)
 	}
 	return nil
 }
