@@ -17,6 +17,18 @@ help: ## list the targets
 build: ## bin/gpusc: one static binary
 	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/gpusc ./cmd/gpusc
 
+.PHONY: build-cuda
+build-cuda: ## bin/gpusc-cuda: with CUDA devices; needs a C compiler and pip, no CUDA
+	@scripts/cuda-env.sh $(GO) build -tags cuda -trimpath -ldflags '$(LDFLAGS)' -o bin/gpusc-cuda ./cmd/gpusc
+
+.PHONY: ptx
+ptx: ## compile kernels/*.cu that have changed, with nvcc from Python wheels
+	@scripts/ptx.sh
+
+.PHONY: check-ptx
+check-ptx: ## compile all kernels and compare with the PTX that is there
+	@scripts/ptx.sh check
+
 .PHONY: demo
 demo: build ## 20,000 made-up cells from counts to PCA and pictures, in demo/
 	@bin/gpusc demo demo --force

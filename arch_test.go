@@ -23,6 +23,8 @@ var arrows = map[string][]string{
 	"kernels":           {"device"},
 	"cpu":               {"device", "kernels", "memory", "chunk/pack", "cpu/gramkern"},
 	"cpu/gramkern":      {},
+	"cuda":              {"device", "kernels", "kernels/ptx", "memory"},
+	"kernels/ptx":       {},
 	"chunk":             {"memory", "chunk/pack"},
 	"chunk/pack":        {},
 	"hdf5":              {"internal/codec", "memory"},
