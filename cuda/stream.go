@@ -288,7 +288,9 @@ func (s *stream) Close() error {
 	if err := s.b.ctx.do(func() error { return s.cu.Destroy() }); err != nil {
 		_ = s.fail(tell(s.b.name, "closing a stream", err))
 	}
-	s.own.free()
+	if s.own.k != nil {
+		s.own.k.Free()
+	}
 	s.word.Free()
 	s.host.Free()
 	return s.err
