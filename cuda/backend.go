@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"gorgonia.org/cu"
 
@@ -38,7 +37,7 @@ type backend struct {
 	limit  int64 // of the pool
 	pool   pool
 
-	up, down atomic.Int64 // bytes copied
+	meter meter
 
 	mu        sync.Mutex
 	modules   map[string]cu.Module
