@@ -37,6 +37,9 @@ func (b *backend) Busy() device.Busy {
 	}
 }
 
+// mostMarks bounds the phases that a stream keeps in mind.
+const mostMarks = 512
+
 // mark is the point in a stream's queue where a phase begins.
 type mark struct {
 	ev *cu.Event
@@ -47,6 +50,12 @@ type mark struct {
 func (s *stream) enter(p phase) error {
 	if s.phase == p {
 		return nil
+	}
+	if len(s.marks) >= mostMarks { // a long queue without a Sync: wait for its older half
+		if err := s.marks[mostMarks/2].ev.Synchronize(); err != nil {
+			return err
+		}
+		s.measure(mostMarks / 2)
 	}
 	ev, err := s.clock()
 	if err != nil {
@@ -75,10 +84,10 @@ func (s *stream) clock() (*cu.Event, error) {
 	return &ev, nil
 }
 
-// measure adds up the phases behind the last mark, which the device has reached. The
+// measure adds up the first n phases, of which the device has reached the end. The
 // caller has the context.
-func (s *stream) measure() {
-	for i, m := range s.marks {
+func (s *stream) measure(n int) {
+	for i, m := range s.marks[:n] {
 		if i+1 < len(s.marks) && m.p != idle {
 			if ms, err := m.ev.Elapsed(*s.marks[i+1].ev); err == nil { // a time that is not known is left out
 				s.b.meter.busy[m.p].Add(int64(ms * 1e6))
@@ -86,7 +95,7 @@ func (s *stream) measure() {
 		}
 		s.clocks = append(s.clocks, m.ev)
 	}
-	s.marks = s.marks[:0]
+	s.marks = append(s.marks[:0], s.marks[n:]...)
 }
 
 // stopClocks ends the events.

@@ -277,7 +277,7 @@ func (s *stream) sync() error {
 		if err := s.cu.Synchronize(); err != nil {
 			return err
 		}
-		s.measure()
+		s.measure(len(s.marks))
 		return nil
 	})
 	if err != nil || len(s.names) == 0 { // no launch: the word is as it was
