@@ -19,6 +19,9 @@ type Pack struct {
 // Name implements pass.Step.
 func (*Pack) Name() string { return "pack" }
 
+// NeedsHost implements pass.HostReader: it packs what lies on the host.
+func (*Pack) NeedsHost() bool { return true }
+
 // End implements pass.Step.
 func (*Pack) End(context.Context, []pass.Work) error { return nil }
 

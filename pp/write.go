@@ -23,6 +23,10 @@ type WriteSparse struct {
 // Name implements pass.Step.
 func (*WriteSparse) Name() string { return "write X" }
 
+// NeedsHost implements pass.HostReader: where all genes stay, the pieces are
+// handed on as they were read; else as they come back from the device.
+func (s *WriteSparse) NeedsHost() bool { return s.Map == nil }
+
 // End implements pass.Step.
 func (*WriteSparse) End(context.Context, []pass.Work) error { return nil }
 
