@@ -16,7 +16,8 @@ type WriteSparse struct {
 	Values bool // hand on transformed values (Item.Scale, then Log1p), not the stored ones
 	Log1p  bool
 	LnBase float64
-	// Put takes the pieces in row order. values is nil when the chunk's own are meant.
+	// Put takes the pieces in row order. values is nil when the chunk's own are
+	// meant; where it is not, the chunk's own may be missing.
 	Put func(ctx context.Context, c *chunk.Chunk, values []float32) error
 }
 
@@ -62,7 +63,7 @@ func (k *sparseWork) Chunk(_ context.Context, it *pass.Item) (err error) {
 		if it.X, err = k.narrow.apply(it); err != nil {
 			return err
 		}
-		if k.c, err = k.narrow.host(it); err != nil {
+		if k.c, err = k.narrow.host(it, !k.s.Values); err != nil {
 			return err
 		}
 	}
