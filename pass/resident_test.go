@@ -183,10 +183,7 @@ func (s *frailStream) Launch(op device.Op) error {
 }
 
 func (s *frailStream) Sync() error {
-	if err := s.fails(); err != nil {
-		return err
-	}
-	return s.Stream.Sync()
+	return errors.Join(s.fails(), s.Stream.Sync())
 }
 
 // TestDeviceFails lets one of two devices fail at one call after the other, in
