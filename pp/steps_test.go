@@ -306,11 +306,13 @@ func TestFirstSweep(t *testing.T) {
 func TestPackAll(t *testing.T) {
 	g := newGrid(30, 24, 2)
 	src := g.source(t, 7)
-	to := make(packed, len(src.Spans()))
-	if err := run(t, src, 2, &Pack{To: to}); err != nil {
-		t.Fatal(err)
+	for _, workers := range []int{2, 3, 5} {
+		to := make(packed, len(src.Spans()))
+		if err := run(t, src, workers, &Pack{To: to}); err != nil {
+			t.Fatal(err)
+		}
+		same(t, "packed cells", to.all(t), g)
 	}
-	same(t, "packed cells", to.all(t), g)
 }
 
 func TestCheck(t *testing.T) {
