@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,9 +80,6 @@ func Open(_ context.Context, o Options) (*Engine, error) {
 		return nil, errs.New(errs.Resource, "device %q is not in this build", e.o.Device).Do("use --device cpu; gpusc devices lists what there is")
 	}
 	// The collector is told the promise too: garbage must not outgrow the budget.
-	if o.DeviceMemory > 0 {
-		e.log.Warn("--device-memory has no effect: the processor is the only device in use")
-	}
 	// Large buffers are made once, so collecting often costs little and keeps what
 	// the process holds close to what it uses. Both settings are the process's.
 	debug.SetMemoryLimit(e.budget + goOverhead)
@@ -90,7 +88,15 @@ func Open(_ context.Context, o Options) (*Engine, error) {
 	if e.backends, err = e.openBackends(); err != nil {
 		return nil, err
 	}
+	if o.DeviceMemory > 0 && !e.apart() {
+		e.log.Warn("--device-memory has no effect: the processor is the only device in use")
+	}
 	return e, nil
+}
+
+// apart tells whether a device has memory of its own.
+func (e *Engine) apart() bool {
+	return slices.ContainsFunc(e.backends, func(b device.Backend) bool { return !b.Info().Unified })
 }
 
 func (e *Engine) openBackends() ([]device.Backend, error) {
