@@ -95,8 +95,8 @@ func (j *job) divide(ctx context.Context, planOnly bool) (err error) {
 
 // devices plans the memory of the devices that have their own: whatever a worker
 // holds as staging memory lies there once more, beside the piece as it is packed,
-// and what PCA works on. Of what
-// they have beyond, a part is left to the pool's gaps and to other processes.
+// and then what PCA works on. Of what they have beyond, a part is left to the
+// pool's gaps and to other processes.
 func (b *budget) devices(j *job, rows, nnz int64) {
 	b.device, b.resident = 0, 0
 	has := int64(0) // the least that one of them has
