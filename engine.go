@@ -33,6 +33,9 @@ type Options struct {
 	Version      string
 	Log          *slog.Logger        // nil: silent
 	Progress     func(pass.Progress) // nil: none; called from workers, one at a time
+
+	// backends opens other backends than Device names: for tests.
+	backends func(*memory.Ledger) ([]device.Backend, error)
 }
 
 // Engine runs pipelines with one budget on one set of devices. Its methods may
@@ -83,12 +86,22 @@ func Open(_ context.Context, o Options) (*Engine, error) {
 	// the process holds close to what it uses. Both settings are the process's.
 	debug.SetMemoryLimit(e.budget + goOverhead)
 	debug.SetGCPercent(30)
+	var err error
+	if e.backends, err = e.openBackends(); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+func (e *Engine) openBackends() ([]device.Backend, error) {
+	if e.o.backends != nil {
+		return e.o.backends(e.ledger)
+	}
 	b, err := cpu.Open(cpu.Options{Ledger: e.ledger, Threads: e.o.Threads})
 	if err != nil {
 		return nil, err
 	}
-	e.backends = []device.Backend{b}
-	return e, nil
+	return []device.Backend{b}, nil
 }
 
 const (
