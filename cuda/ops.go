@@ -15,6 +15,14 @@ func operationOf(name string) operation {
 	switch name {
 	case "rowstats":
 		return as(rowStats)
+	case "gramfill":
+		return as(gramFill)
+	case "grammultiply":
+		return as(gramMultiply)
+	case "project":
+		return as(project)
+	case "symmul":
+		return as(symMul)
 	}
 	return nil
 }
