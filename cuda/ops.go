@@ -35,6 +35,14 @@ func operationOf(name string) operation {
 		return as(dense)
 	case "unpack":
 		return as(unpack)
+	case "gramfill":
+		return as(gramFill)
+	case "grammultiply":
+		return as(gramMultiply)
+	case "project":
+		return as(project)
+	case "symmul":
+		return as(symMul)
 	}
 	return nil
 }

@@ -48,6 +48,7 @@ func cases() []opCase {
 		{"gramfill", testGramFill},
 		{"grammultiply", testGramMultiply},
 		{"project", testProject},
+		{"symmul", testSymMul},
 		{"unpack", testUnpack},
 	}
 }
