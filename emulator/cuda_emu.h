@@ -95,7 +95,9 @@ template <class... A> constexpr int arity(void (*)(A...)) { return sizeof...(A);
 #define __align__(n) __attribute__((aligned(n)))
 
 // Static shared memory: one section for each source file, so that a launch poisons
-// no more than its own. Blocks run one after another and can share it.
+// no more than its own. Blocks run one after another and can share it. A template or
+// inline function that has some must be static or in an unnamed namespace: g++ keeps
+// the variables of the others in sections of their own.
 #ifndef GPUSC_EMU_UNIT
 #define GPUSC_EMU_UNIT none
 #endif

@@ -41,15 +41,21 @@ static std::string wordAt(const std::string &t, size_t i) {
 }
 
 // bytesOfShared adds up the `.shared .align 4 .b8 name[1024];` of a kernel's body.
+// Other uses of .shared are instructions (st.shared.u64) and have no space behind.
 static size_t bytesOfShared(const std::string &body) {
     size_t sum = 0;
-    for (size_t i = 0; (i = body.find(".shared ", i)) != std::string::npos; i++) {
-        size_t end = body.find(';', i), open = body.find('[', i);
-        size_t line = body.rfind('\n', i);
-        size_t first = skipSpace(body, line == std::string::npos ? 0 : line);
-        if (end == std::string::npos || first != i) continue; // an instruction, not a declaration
-        size_t unit = body.find(".b64", i) < end ? 8 : body.find(".b32", i) < end ? 4 : body.find(".b16", i) < end ? 2 : 1;
-        sum += unit * (open < end ? strtoull(&body[open + 1], nullptr, 10) : 1);
+    for (size_t i = 0; (i = body.find(".shared", i)) != std::string::npos; i++) {
+        if (i > 0 && !isspace((unsigned char)body[i - 1]) && body[i - 1] != '{') continue;
+        size_t bits = 0, count = 1, at = skipSpace(body, i + 7);
+        while (at < body.size() && body[at] == '.') {
+            std::string word = wordAt(body, at);
+            at = skipSpace(body, at + word.size());
+            if (word == ".align") at = skipSpace(body, at + wordAt(body, at).size());
+            if (word.size() > 2 && isdigit((unsigned char)word[2])) bits = strtoul(&word[2], nullptr, 10);
+        }
+        size_t open = body.find('[', at);
+        if (open < body.find(';', at)) count = strtoull(&body[open + 1], nullptr, 10);
+        sum += bits / 8 * count;
     }
     return sum;
 }
