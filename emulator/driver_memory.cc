@@ -132,6 +132,13 @@ void checkGuards() {
     for (auto &b : driver().hostBlocks) checkGuard(b.second);
 }
 
+bool wasFreed(Address at) {
+    for (const Block &b : kept) {
+        if (b.context && at - Address(b.base) < b.bytes) return true;
+    }
+    return false;
+}
+
 static Result allocate(Context &c, Address *out, size_t bytes) {
     Driver &d = driver();
     Device &v = d.devices[c.device];

@@ -140,6 +140,22 @@ static Result checkLaunch(const Function &f, dim3 g, dim3 b, size_t dynamic) {
     return success;
 }
 
+// mayUse says whether a launch in c can read what an argument points to. Arguments
+// that are no address of a device, now or of late, are taken for numbers.
+static bool mayUse(Context &c, const Kernel &k, size_t i, uint64_t arg) {
+    const char *fault = nullptr;
+    if (Block *b = deviceBlock(arg, 1)) {
+        bool ours = b->context == &c;
+        for (Context *p : c.peers) ours = ours || p == b->context;
+        if (!ours) fault = "is memory of another device";
+        if (b->freeing) fault = "was given to cuMemFreeAsync";
+    } else if (wasFreed(arg)) {
+        fault = "is freed memory";
+    }
+    if (fault) fprintf(stderr, "gpusc emulator: kernel %s: parameter %zu %s\n", k.name, i, fault);
+    return !fault;
+}
+
 } // namespace emu
 
 using namespace emu;
@@ -252,8 +268,14 @@ CUDA_API cuLaunchKernel(void *handle, unsigned gx, unsigned gy, unsigned gz, uns
         std::vector<uint64_t> args(f->kernel->params);
         for (size_t i = 0; i < args.size(); i++) memcpy(&args[i], params[i], sizeof args[i]);
         const Kernel *k = f->kernel;
+        bool usable = true;
+        for (size_t i = 0; i < args.size(); i++) usable = mayUse(c, *k, i, args[i]) && usable;
         Item item;
-        item.run = [=] { execute(*k, grid, block, dynamic, args.data()); };
+        Context *owner = &c;
+        item.run = [=] {
+            if (!usable) return breakContext(*owner, illegalAddress); // when it runs, as on a device
+            execute(*k, grid, block, dynamic, args.data());
+        };
         enqueue(*s, std::move(item));
         driver().launches++;
         return success;

@@ -70,6 +70,8 @@ void seedSchedule(uint64_t seed) {
 
 void badWidth(int width, int line) { fatal("line %d: a shuffle of width %d", line, width); }
 
+void trap(int line) { fatal("thread (%u,%u,%u) trapped at line %d", self->tid.x, self->tid.y, self->tid.z, line); }
+
 static void newBudget() { budget = seeded ? 1 + random_.below(12) : plainBudget; }
 
 // deadlock reports threads that wait for others that never come.

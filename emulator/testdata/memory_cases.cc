@@ -19,21 +19,41 @@ static void fresh(int, char **) {
     (void)m;
 }
 
-// freed: what a stale pointer reads (the emulator's memory is the host's).
+// freed: what a stale pointer reads; the emulator's memory is the host's.
 static void freed(int, char **) {
     Machine m = machine();
     for (size_t words : {size_t(5), large / 8}) {
-        u64 x = onDevice(std::vector<u64>(words)), y = onDevice(std::vector<u64>(words));
+        u64 x = onDevice(std::vector<u64>(words));
         OK(cuMemFree_v2(x));
         WANT(1, cuMemFree_v2(x));
         WANT(1, cuMemcpyHtoD_v2(x, &words, 8));
-        OK(launch(kernel(m, "t_copy"), unsigned(words / 256 + 1), 256, 0, m.a, x, y, words));
-        OK(cuStreamSynchronize(m.a));
-        for (u64 v : toHost(y, words)) TRUE(v == 0xddddddddddddddddull);
+        for (size_t i = 0; i < words; i++) TRUE(((volatile u64 *)x)[i] == 0xddddddddddddddddull);
     }
+    (void)m;
 }
 
-// late frees: cuMemFree waits for queued work; cuMemFreeAsync comes in its turn.
+// stale: a launch with freed memory, or another device's, breaks the context.
+static void stale(int, char **) {
+    Machine other = machine(1);
+    u64 far = onDevice(std::vector<u64>(8));
+    Machine m = machine(0);
+    u64 x = onDevice(std::vector<u64>(8));
+    OK(cuCtxEnablePeerAccess(other.context, 0));
+    WANT(704, cuCtxEnablePeerAccess(other.context, 0));
+    OK(launch(kernel(m, "t_copy"), 1, 8, 0, m.a, far, x, 8)); // allowed
+    OK(cuStreamSynchronize(m.a));
+    OK(cuCtxSetCurrent(other.context));
+    OK(launch(kernel(other, "t_copy"), 1, 8, 0, other.a, far, x, 8)); // not in this direction
+    WANT(700, cuStreamSynchronize(other.a));
+    WANT(700, cuMemsetD8Async(far, 0, 8, other.a));
+    OK(cuCtxSetCurrent(m.context));
+    Handle f = kernel(m, "t_copy");
+    OK(cuMemFree_v2(x));
+    OK(launch(f, 1, 8, 0, m.a, x, far, 8));
+    WANT(700, cuCtxSynchronize());
+}
+
+// frees: cuMemFree waits for queued work; cuMemFreeAsync comes in its turn.
 static void frees(int, char **) {
     Machine m = machine();
     std::vector<u64> v(16, 4), out(16);
@@ -210,6 +230,6 @@ static void attributes(int, char **) {
 }
 
 const Case memoryCases[] = {
-    {"fresh", fresh}, {"freed", freed}, {"frees", frees}, {"bounds", bounds}, {"overrun", overrun}, {"pinned", pinned},
+    {"fresh", fresh}, {"freed", freed}, {"stale", stale}, {"frees", frees}, {"bounds", bounds}, {"overrun", overrun}, {"pinned", pinned},
     {"full", full}, {"sparse", sparse}, {"devices", devices}, {"attributes", attributes}, {},
 };
