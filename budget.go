@@ -47,6 +47,7 @@ const (
 // divide opens the source and plans the memory. It fails when the budget cannot
 // do, before anything is read. With planOnly nothing is done that takes long.
 func (j *job) divide(ctx context.Context, planOnly bool) (err error) {
+	j.e.trim()
 	total := j.e.ledger.Free()
 	b := &budget{workers: pass.Workers(j.e.backends, j.e.o.Threads)}
 	most := int64(mostNNZ)
