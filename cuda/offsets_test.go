@@ -155,15 +155,15 @@ func farOps() []farOp {
 		}},
 		{name: "select", refused: false, make: func(d *side, c *chunk.Chunk, f far) device.Op {
 			x := f.csr(d, c, false)
-			var take []int32
-			for r := range c.Rows {
-				take = append(take, int32(x.Rows-c.Rows+r))
+			all, take := make([]int32, c.Rows), make([]int32, c.Rows)
+			for r := range all {
+				all[r], take[r] = int32(r), int32(x.Rows-c.Rows+r)
 			}
 			to := make([]int32, c.Cols)
 			for g := range to {
 				to[g] = int32(g/2)*int32(1-g%2) - int32(g%2)
 			}
-			return &kernels.Select{X: x, RowsOf: put(d, take), Map: put(d, to), Out: d.room(c, c.Rows, (c.Cols+1)/2)}
+			return &kernels.Select{X: x, RowsOf: put(d, take), Map: put(d, to), Out: d.room(c, c.Rows, (c.Cols+1)/2, staying(c, all, to))}
 		}},
 	}
 }
@@ -244,24 +244,10 @@ func TestFarOffsetsWays(t *testing.T) {
 	w := newTwins(t)
 	rng := rand.New(rand.NewPCG(5, 5))
 	c := made(40, 90, chunk.Counts, rng, func(int) float64 { return 0.3 }, func() float64 { return math.Exp(8 * rng.Float64()) })
-	for name, launch := range map[string]func(s *stream, g *geneSums, sum, cells ptr) error{
-		"words": (*stream).geneWords,
-		"none": func(s *stream, g *geneSums, sum, cells ptr) error {
-			return s.launch("genestats", "genestats_u32", warps(g.rows), append(g.rowArgs(0, g.rows), ptr(0), sum, cells)...)
-		},
-	} {
+	for name, launch := range genestatsWays() {
 		for _, f := range []far{1<<31 - 100, 1<<32 - 100, 1<<40 + 5} {
 			op := farOps()[0]
-			op.launch = func(s *stream, op device.Op) error {
-				o, c := op.(*kernels.GeneStats), check{s: s}
-				m := c.csr(o.X, "X")
-				g := c.geneSums(m, c.groups(o.Group, m.rows, o.Groups), o.Groups)
-				sum, cells := c.need(o.Sum, g.sums, 16, "Sum"), c.need(o.Cells, g.sums, 8, "Cells")
-				if c.err != nil {
-					return c.err
-				}
-				return launch(s, &g, sum, cells)
-			}
+			op.launch = launch
 			t.Run(fmt.Sprintf("%s/%d", name, f), func(t *testing.T) { w.farCase(t, op, c, f) })
 		}
 	}

@@ -177,9 +177,10 @@ func twinPearson(theta float64) func(d *side, c *chunk.Chunk, groups int) []devi
 	}
 }
 
-// room makes the buffers of a matrix to be written.
-func (d *side) room(c *chunk.Chunk, rows, cols int) kernels.CSR {
-	x := kernels.CSR{Rows: rows, Cols: cols, NNZ: c.NNZ(), Kind: kernels.ValueKind(c.Kind)}
+// room makes the buffers of a matrix to be written, with room for no more than it
+// will hold, as what lies behind means nothing.
+func (d *side) room(c *chunk.Chunk, rows, cols int, nnz int64) kernels.CSR {
+	x := kernels.CSR{Rows: rows, Cols: cols, NNZ: nnz, Kind: kernels.ValueKind(c.Kind)}
 	x.Indptr = d.result("Out.Indptr", 8*int64(rows+1))
 	x.Indices, x.Values = d.result("Out.Indices", 4*x.NNZ), d.result("Out.Values", x.Kind.Bytes()*x.NNZ)
 	return x
@@ -200,7 +201,19 @@ func twinSelect(d *side, c *chunk.Chunk, groups int) []device.Op {
 			cols++
 		}
 	}
-	return []device.Op{&kernels.Select{X: d.csr(c), RowsOf: put(d, rows), Map: put(d, to), Out: d.room(c, len(rows), cols)}}
+	return []device.Op{&kernels.Select{X: d.csr(c), RowsOf: put(d, rows), Map: put(d, to), Out: d.room(c, len(rows), cols, staying(c, rows, to))}}
+}
+
+// staying counts the values of some rows whose genes stay.
+func staying(c *chunk.Chunk, rows, to []int32) (n int64) {
+	for _, r := range rows {
+		for _, g := range c.Indices[c.Indptr[r]:c.Indptr[r+1]] {
+			if to[g] >= 0 {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 func twinUnpack(d *side, c *chunk.Chunk, _ int) []device.Op {
@@ -216,11 +229,11 @@ func twinUnpack(d *side, c *chunk.Chunk, _ int) []device.Op {
 	}
 	packed, err := pack.Append(nil, in, &pack.Scratch{})
 	d.ok(err)
-	return []device.Op{&kernels.Unpack{Packed: put(d, packed), Bytes: int64(len(packed)), X: d.room(c, c.Rows, c.Cols)}}
+	return []device.Op{&kernels.Unpack{Packed: put(d, packed), Bytes: int64(len(packed)), X: d.room(c, c.Rows, c.Cols, n)}}
 }
 
-// scaling gives means and deviations of genes.
-func scaling(d *side, c *chunk.Chunk) (mean, std device.Buffer) {
+// scalingOf gives means and deviations of genes.
+func scalingOf(d *side, c *chunk.Chunk) (mean, std device.Buffer) {
 	m, s := make([]float64, c.Cols), make([]float64, c.Cols)
 	for g := range m {
 		m[g], s[g] = 0.3*float64(g%9), 0.1+float64(g%5)
@@ -235,7 +248,7 @@ func twinDense(d *side, c *chunk.Chunk, groups int) []device.Op {
 		Out: d.result("Out", int64(4*rows*c.Cols)),
 	}
 	if groups > 1 {
-		op.Mean, op.Std = scaling(d, c)
+		op.Mean, op.Std = scalingOf(d, c)
 		op.Centre, op.Max = true, 3
 	}
 	return []device.Op{op}
@@ -255,7 +268,7 @@ func twinProject(d *side, c *chunk.Chunk, groups int) []device.Op {
 		W: put(d, w), Offset: put(d, offset), Out: d.result("Out", int64(4*k*c.Rows)),
 	}
 	if groups > 1 {
-		op.Mean, op.Std = scaling(d, c)
+		op.Mean, op.Std = scalingOf(d, c)
 		op.Centre, op.Max = true, 3
 	}
 	return []device.Op{op}
@@ -288,7 +301,7 @@ func twinGram(d *side, c *chunk.Chunk, groups int) []device.Op {
 		return row > col && (row < dense || col >= dense)
 	}
 	x, scale := d.csr(c), put(d, scalesOf(c.Rows))
-	mean, std := scaling(d, c)
+	mean, std := scalingOf(d, c)
 	var ops []device.Op
 	for p := range groups {
 		ops = append(ops, &kernels.GramFill{

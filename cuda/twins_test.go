@@ -197,13 +197,13 @@ type twinCase struct {
 	ops    []string // nil: all
 }
 
-// made makes a chunk whose row r holds a gene with chance(r).
+// made makes a chunk whose row r holds a gene with chance(r), 2: surely.
 func made(rows, cols int, kind chunk.Kind, rng *rand.Rand, chance func(r int) float64, draw func() float64) *chunk.Chunk {
 	c := &chunk.Chunk{Rows: rows, Cols: cols, Kind: kind, Indptr: []int64{0}}
 	for r := range rows {
 		p := chance(r)
 		for g := range cols {
-			if p == 0 || rng.Float64() >= p {
+			if p < 2 && (p == 0 || rng.Float64() >= p) {
 				continue
 			}
 			c.Indices = append(c.Indices, uint32(g))
@@ -259,8 +259,10 @@ func edgeCases() (list []twinCase) {
 		add("65536 values in a row", made(4, 65536, kind, rng, func(r int) float64 {
 			return [...]float64{0.001, 1, 0, 0.01}[r]
 		}, small))
-		add("more rows than a slice", made(sliceRows+1000, 3, kind, rng, func(int) float64 { return 0.8 }, small),
-			"genestats", "moments scaled log1p", "clippedmoments", "pearsonmoments")
+		if kind != chunk.Float64 { // as float32, for the time it takes
+			add("more rows than a slice", made(sliceRows+1000, 3, kind, rng, func(int) float64 { return 0.8 }, small),
+				"genestats", "moments scaled log1p", "clippedmoments", "pearsonmoments")
+		}
 		add("above 2^32", made(40, 60, kind, rng, func(int) float64 { return 0.5 }, func() float64 {
 			return math.Exp2(32 + 10*rng.Float64())
 		}))
