@@ -1,0 +1,2 @@
+#include "cuda.h"
+const Case streamCases[] = {{}};
