@@ -29,7 +29,7 @@ var arrows = map[string][]string{
 	"chunk/pack":        {},
 	"hdf5":              {"internal/codec", "memory"},
 	"anndata":           {"chunk", "hdf5", "memory"},
-	"pass":              {"chunk", "device", "kernels", "memory"},
+	"pass":              {"chunk", "chunk/pack", "device", "kernels", "memory"},
 	"pp":                {"pass", "chunk", "device", "kernels", "memory", "internal/loess"},
 	"decomp":            {"pass", "chunk", "device", "kernels", "memory", "decomp/internal/panel"},
 	"plot":              {},

@@ -49,6 +49,7 @@ func (j *job) covariance(ctx context.Context) (err error) {
 	}
 	// The cache of all genes has done its work: PCA may have the memory.
 	if j.cache != nil {
+		j.resident.Drop(j.cache)
 		if err := j.cache.Close(); err != nil {
 			return err
 		}

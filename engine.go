@@ -32,6 +32,9 @@ type Options struct {
 	Version      string
 	Log          *slog.Logger        // nil: silent
 	Progress     func(pass.Progress) // nil: none; called from workers, one at a time
+
+	// backends opens other backends than Device names: for tests.
+	backends func(*memory.Ledger) ([]device.Backend, error)
 }
 
 // Engine runs pipelines with one budget on one set of devices. Its methods may
@@ -79,7 +82,11 @@ func Open(_ context.Context, o Options) (*Engine, error) {
 }
 
 // openBackends opens the devices that are asked for, or the processor.
-func (e *Engine) openBackends() error {
+func (e *Engine) openBackends() (err error) {
+	if e.o.backends != nil {
+		e.backends, err = e.o.backends(e.ledger)
+		return err
+	}
 	gpus, why, err := openGPUs(e.o, e.ledger)
 	if err != nil {
 		return err

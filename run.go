@@ -332,6 +332,7 @@ func (j *job) close() error {
 			err = errors.Join(err, c.Close())
 		}
 	}
+	j.resident.Close()
 	if j.cache != nil {
 		err = errors.Join(err, j.cache.Close())
 	}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"gorgonia.org/cu"
 
@@ -35,8 +34,10 @@ type backend struct {
 	ctx    context
 	ledger *memory.Ledger
 	total  int64 // bytes of the device
+	limit  int64 // of the pool
+	pool   pool
 
-	up, down atomic.Int64 // bytes copied
+	meter meter
 
 	mu        sync.Mutex
 	modules   map[string]cu.Module
@@ -79,6 +80,10 @@ func Open(n int, opt Options) (device.Backend, error) {
 	b.total = b.info.Memory
 	if b.ctx.ctx, err = b.ctx.dev.RetainPrimaryCtx(); err != nil {
 		return nil, tell(b.name, "cannot be used", fromCu(err))
+	}
+	if err := b.openPool(); err != nil {
+		_ = b.ctx.dev.ReleasePrimaryCtx()
+		return nil, err
 	}
 	return b, nil
 }
@@ -216,6 +221,9 @@ func (b *backend) release() error {
 		}
 		return nil
 	})
+	if e := b.pool.close(); err == nil {
+		err = e
+	}
 	if e := b.ctx.dev.ReleasePrimaryCtx(); err == nil {
 		err = fromCu(e)
 	}

@@ -121,6 +121,9 @@ func tell(name, doing string, err error) error {
 	return e
 }
 
+// notReady is the answer for work that still runs.
+const notReady = C.CUDA_ERROR_NOT_READY
+
 // context is a device's primary context.
 type context struct {
 	dev cu.Device

@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"unsafe"
 
-	"gorgonia.org/cu"
-
 	"github.com/gpusc/gpusc/device"
 	"github.com/gpusc/gpusc/internal/errs"
 	"github.com/gpusc/gpusc/memory"
@@ -27,7 +25,8 @@ type block struct {
 // buffer implements device.Buffer.
 type buffer struct {
 	block
-	at ptr
+	at  ptr
+	mem *memory.Block
 }
 
 // host implements device.Host: page-locked memory.
@@ -59,8 +58,8 @@ func (k *buffer) Free() {
 	if !k.end(k) {
 		return
 	}
-	if err := k.b.ctx.do(func() error { return cu.MemFree(cu.DevicePtr(k.at)) }); err != nil {
-		k.b.trouble(tell(k.b.name, "freeing "+k.what, err))
+	if err := k.b.pool.free(k.mem); err != nil {
+		k.b.trouble(err)
 	}
 	k.res.Release()
 }
@@ -125,20 +124,20 @@ func (b *backend) hold(self any) {
 	b.mu.Unlock()
 }
 
-func (b *backend) alloc(n int64, what string) (*buffer, error) {
+func (b *backend) alloc(n int64, what string) (*buffer, error) { return b.allocFor(n, what, nil) }
+
+// allocFor makes a buffer whose first use is on a stream, or on any (nil).
+func (b *backend) allocFor(n int64, what string, s *stream) (*buffer, error) {
 	k := &buffer{}
 	if err := b.reserve(&k.block, memory.Device, n, b.total, "buffer", what); err != nil {
 		return nil, err
 	}
-	err := b.ctx.do(func() error {
-		p, err := cu.MemAlloc(max(n, 1))
-		k.at = ptr(p)
-		return err
-	})
+	mem, err := b.pool.alloc(n, what, s)
 	if err != nil {
 		k.res.Release()
-		return nil, tell(b.name, fmt.Sprintf("%s needs %s of device memory", what, memory.Bytes(n)), err)
+		return nil, errs.InFile(err, b.name)
 	}
+	k.mem, k.at = mem, ptr(mem.Addr)
 	b.hold(k)
 	return k, nil
 }
@@ -164,24 +163,23 @@ func (b *backend) hostAlloc(n int64, what string) (*host, error) {
 // given to each operation anew, content undefined.
 type scratch struct{ k *buffer }
 
-func (w *scratch) free() {
-	if w.k != nil {
-		w.k.Free()
-		w.k = nil
+// free gives it back; the stream may still use it.
+func (w *scratch) free(s *stream) {
+	if w.k == nil || !w.k.end(w.k) {
+		return
 	}
+	if err := s.b.pool.freeOn(w.k.mem, s); err != nil {
+		s.b.trouble(err)
+	}
+	w.k.res.Release()
+	w.k = nil
 }
 
 // scratch returns n bytes on the device for the kernels of one operation.
 func (s *stream) scratch(n int64) (ptr, error) {
 	if s.own.k == nil || s.own.k.size < n {
-		// What was queued before may still use the old one.
-		if s.own.k != nil {
-			if err := s.driver("work", func() error { return s.cu.Synchronize() }); err != nil {
-				return 0, err
-			}
-			s.own.free()
-		}
-		k, err := s.b.alloc(n+n/4, "scratch memory of a stream")
+		s.own.free(s)
+		k, err := s.b.allocFor(n+n/4, "scratch memory of a stream", s)
 		if err != nil {
 			return 0, err
 		}
