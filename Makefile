@@ -35,7 +35,11 @@ demo: build ## 20,000 made-up cells from counts to PCA and pictures, in demo/
 
 .PHONY: test
 test: build ## all tests; makes .venv with scanpy, anndata and h5py to compare with
-	@py=$$(scripts/venv.sh) && GPUSC_PYTHON="$$py" $(GO) test -timeout 20m ./...
+	@scripts/test.sh
+
+.PHONY: test-cuda
+test-cuda: ## tests of the CUDA build on the emulator (GPU=1: on real devices)
+	@scripts/test-cuda.sh
 
 .PHONY: race
 race: ## tests of the concurrent packages under the race detector (needs a C compiler)

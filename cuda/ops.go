@@ -15,6 +15,14 @@ func operationOf(name string) operation {
 	switch name {
 	case "rowstats":
 		return as(rowStats)
+	case "genestats":
+		return as(geneStats)
+	case "moments":
+		return as(moments)
+	case "clippedmoments":
+		return as(clippedMoments)
+	case "pearsonmoments":
+		return as(pearsonMoments)
 	}
 	return nil
 }
