@@ -28,15 +28,7 @@ for p in $packages; do
 done
 echo 'module bundle' >"$to/tests/go.mod" # tests look for the shared data beside it, and skip
 
-glibc=""
-for f in "$to"/bin/* "$to"/tests/*/*.test; do
-	libs=$(objdump -p "$f" | awk '$1 == "NEEDED" {print $2}' | grep -vxE 'libc\.so\.6|libpthread\.so\.0|libdl\.so\.2|libresolv\.so\.2|ld-linux-x86-64\.so\.2' || true)
-	[ -z "$libs" ] || { echo "gpu-bundle.sh: $f needs more than glibc: $libs" >&2; exit 1; }
-	v=$(objdump -T "$f" | grep -oE 'GLIBC_[0-9.]+' | sed 's/GLIBC_//' | sort -V | tail -n 1)
-	glibc=$(printf '%s\n%s\n' "$glibc" "$v" | sort -V | tail -n 1)
-done
-[ "$(printf '%s\n%s\n' "$glibc" "$glibc_max" | sort -V | tail -n 1)" = "$glibc_max" ] ||
-	{ echo "gpu-bundle.sh: the binaries need glibc $glibc, newer than $glibc_max: build on an older system" >&2; exit 1; }
+glibc=$(scripts/glibc.sh "$glibc_max" "$to"/bin/* "$to"/tests/*/*.test)
 
 "$to/bin/gpusc-cuda" synth --device cpu -o "$to/data/twins.h5ad" --cells "${TWIN_CELLS:-3000}" --log-level error
 cp bench/gpu_peer.py "$to/"
