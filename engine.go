@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/gpusc/gpusc/cpu"
@@ -78,7 +79,15 @@ func Open(_ context.Context, o Options) (*Engine, error) {
 	if err := e.openBackends(); err != nil {
 		return nil, err
 	}
+	if o.DeviceMemory > 0 && !e.apart() {
+		e.log.Warn("--device-memory has no effect: the processor is the only device in use")
+	}
 	return e, nil
+}
+
+// apart tells whether a device has memory of its own.
+func (e *Engine) apart() bool {
+	return slices.ContainsFunc(e.backends, func(b device.Backend) bool { return !b.Info().Unified })
 }
 
 // openBackends opens the devices that are asked for, or the processor.
@@ -97,9 +106,6 @@ func (e *Engine) openBackends() (err error) {
 	}
 	if why != "" {
 		e.log.Warn("no GPU is used: " + why)
-	}
-	if e.o.DeviceMemory > 0 {
-		e.log.Warn("--device-memory has no effect: the processor is the only device in use")
 	}
 	b, err := cpu.Open(cpu.Options{Ledger: e.ledger, Threads: e.o.Threads})
 	if err != nil {

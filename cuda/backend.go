@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unsafe"
 
 	"gorgonia.org/cu"
 
@@ -47,7 +48,8 @@ type backend struct {
 	twice     []string // what was freed twice
 	broken    error    // the first failure of a Free
 	events    []*cu.Event
-	idle      []*cu.Event // events to use again
+	idle      []*cu.Event      // events to use again
+	stuck     []unsafe.Pointer // staging memory that the driver did not take back
 	opened    int
 	closed    bool
 }
@@ -206,29 +208,40 @@ func (b *backend) leftOvers() (left []string) {
 	return left
 }
 
-// release gives everything back to the driver.
+// release gives everything back to the driver. A failure does not keep it from
+// going on; what the driver does not take is offered once more.
 func (b *backend) release() error {
-	err := b.ctx.do(func() error {
+	var first error
+	note := func(err error) {
+		if err != nil && first == nil {
+			first = fromCu(err)
+		}
+	}
+	twice := func(f func() error) {
+		if err := f(); err != nil {
+			note(err)
+			_ = f()
+		}
+	}
+	note(b.ctx.do(func() error {
+		for _, p := range b.stuck {
+			twice(func() error { return hostFree(p) })
+		}
 		for _, e := range b.events {
-			if err := cu.DestroyEvent(e); err != nil {
-				return err
-			}
+			raw := *e
+			twice(func() error { e := raw; return cu.DestroyEvent(&e) })
 		}
 		for _, m := range b.modules {
-			if err := m.Unload(); err != nil {
-				return err
-			}
+			twice(m.Unload)
+		}
+		for _, e := range b.pool.close() {
+			twice(func() error { return cu.MemFree(cu.DevicePtr(e.Base)) })
 		}
 		return nil
-	})
-	if e := b.pool.close(); err == nil {
-		err = e
-	}
-	if e := b.ctx.dev.ReleasePrimaryCtx(); err == nil {
-		err = fromCu(e)
-	}
-	if err != nil {
-		return tell(b.name, "closing", err)
+	}))
+	twice(b.ctx.dev.ReleasePrimaryCtx)
+	if first != nil {
+		return tell(b.name, "closing", first)
 	}
 	return nil
 }

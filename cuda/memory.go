@@ -71,6 +71,9 @@ func (h *host) Free() {
 	}
 	if err := h.b.ctx.do(func() error { return hostFree(h.p) }); err != nil {
 		h.b.trouble(tell(h.b.name, "freeing "+h.what, err))
+		h.b.mu.Lock()
+		h.b.stuck = append(h.b.stuck, h.p) // Close tries once more
+		h.b.mu.Unlock()
 	}
 	h.res.Release()
 }

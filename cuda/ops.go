@@ -23,6 +23,26 @@ func operationOf(name string) operation {
 		return as(clippedMoments)
 	case "pearsonmoments":
 		return as(pearsonMoments)
+	case "topsums":
+		return as(topSums)
+	case "highfraction":
+		return as(highFraction)
+	case "select":
+		return as(selectRows)
+	case "values":
+		return as(values)
+	case "dense":
+		return as(dense)
+	case "unpack":
+		return as(unpack)
+	case "gramfill":
+		return as(gramFill)
+	case "grammultiply":
+		return as(gramMultiply)
+	case "project":
+		return as(project)
+	case "symmul":
+		return as(symMul)
 	}
 	return nil
 }

@@ -133,19 +133,11 @@ func (p *pool) fill(k *memory.Block, v byte) error {
 	return nil
 }
 
-// close gives the extents back to the driver. All streams are closed.
-func (p *pool) close() error {
+// close ends the pool and returns what is the driver's. All streams are closed.
+func (p *pool) close() []memory.Extent {
 	extents := p.slab.Extents()
 	p.slab.Close()
-	return p.b.ctx.do(func() error {
-		var first error
-		for _, e := range extents {
-			if err := cu.MemFree(cu.DevicePtr(e.Base)); err != nil && first == nil {
-				first = err
-			}
-		}
-		return first
-	})
+	return extents
 }
 
 // poolEvent is where the last use of a block ends.

@@ -4,8 +4,8 @@ import (
 	"math"
 	"runtime"
 
-	"github.com/gpusc/gpusc/decomp/internal/panel"
 	"github.com/gpusc/gpusc/internal/errs"
+	"github.com/gpusc/gpusc/internal/panel"
 )
 
 // Options says how eigenvectors are found. The zero value is useful.

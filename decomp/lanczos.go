@@ -4,8 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 
-	"github.com/gpusc/gpusc/decomp/internal/panel"
 	"github.com/gpusc/gpusc/internal/errs"
+	"github.com/gpusc/gpusc/internal/panel"
 )
 
 const width = panel.Width
