@@ -75,6 +75,22 @@ emulator: ## bin/emulator/libcuda.so.1: kernels/*.cu for the CPU, to test the cu
 emulator-asan: ## the same with AddressSanitizer, for use with LD_PRELOAD of libasan
 	@$(MAKE) --no-print-directory -j2 -f emulator/Makefile OUT=$${EMUOUT:-bin/emulator-asan} FLAGS="$${EMUFLAGS:-}" ASAN=1
 
+.PHONY: gpu-bundle
+gpu-bundle: ## bin/gpu-bundle.tar.gz: tests and benchmarks for a machine with a GPU
+	@scripts/gpu-bundle.sh
+
+.PHONY: image
+image: ## gpusc:dev, the container image with CUDA devices (needs docker)
+	@docker build --build-arg VERSION=$(VERSION) -t gpusc:dev .
+
+.PHONY: image-steps
+image-steps: ## the steps of the Dockerfile outside a container, as a test of it
+	@scripts/image-steps.sh
+
+.PHONY: lint-image
+lint-image: ## hadolint on the Dockerfile
+	@scripts/lint-image.sh
+
 .PHONY: clean
 clean: ## remove what was built
 	@rm -rf bin demo

@@ -35,6 +35,7 @@ var arrows = map[string][]string{
 	"decomp":            {"pass", "chunk", "device", "kernels", "memory", "internal/panel"},
 	"plot":              {},
 	"internal/synth":    {"chunk"},
+	"bench/ops":         {"device", "kernels", "memory", "chunk", "chunk/pack", "decomp", "internal/synth"},
 }
 
 // TestArrows holds the layers apart: data flows one way.
