@@ -51,6 +51,14 @@ bench: build ## gpusc beside scanpy and Dask on CELLS made-up cells (default 100
 scale: build ## time and peak memory at 50,000, 200,000 and 1,000,000 cells with --memory 512MiB
 	@scripts/scale.sh
 
+.PHONY: emulator
+emulator: ## bin/emulator/libcuda.so.1: kernels/*.cu for the CPU, to test the cuda build without a GPU
+	@$(MAKE) --no-print-directory -j2 -f emulator/Makefile OUT=$${EMUOUT:-bin/emulator} FLAGS="$${EMUFLAGS:-}"
+
+.PHONY: emulator-asan
+emulator-asan: ## the same with AddressSanitizer, for use with LD_PRELOAD of libasan
+	@$(MAKE) --no-print-directory -j2 -f emulator/Makefile OUT=$${EMUOUT:-bin/emulator-asan} FLAGS="$${EMUFLAGS:-}" ASAN=1
+
 .PHONY: clean
 clean: ## remove what was built
 	@rm -rf bin demo
