@@ -15,13 +15,16 @@ import (
 
 // budget is how a job divides the memory that it may use.
 type budget struct {
-	workers int
+	workers int // of a sweep; see pass.Workers
 	spanNNZ int64
 	cache   int64 // of the packed cache of all genes
 	tiles   int64 // of the packed cache of the selected genes
 	cells   int64 // of figures of cells
 	parts   []MemoryPart
 	need    int64
+	// On each device that has memory of its own, 0 where none has:
+	device   int64 // what is needed at once
+	resident int64 // what may be kept there of the packed cache
 }
 
 // The values of a piece: large enough that its overheads do not count, small
@@ -29,6 +32,9 @@ type budget struct {
 const (
 	mostNNZ  = 384 << 10
 	leastNNZ = 16 << 10
+	// A device with memory of its own wants larger pieces: a launch and a wait
+	// cost it as much as some 100,000 values.
+	apartNNZ = 2 << 20
 	// perValue is what a value costs in a worker: the slot, and the narrow
 	// copies that a step makes of it.
 	perValue = 20 + 16
@@ -41,9 +47,14 @@ const (
 // divide opens the source and plans the memory. It fails when the budget cannot
 // do, before anything is read. With planOnly nothing is done that takes long.
 func (j *job) divide(ctx context.Context, planOnly bool) (err error) {
+	j.e.trim()
 	total := j.e.ledger.Free()
-	b := &budget{workers: j.e.o.Threads}
-	b.spanNNZ = min(mostNNZ, max(leastNNZ, total/8/int64(b.workers)/perValue))
+	b := &budget{workers: pass.Workers(j.e.backends, j.e.o.Threads)}
+	most := int64(mostNNZ)
+	if j.e.apart() {
+		most = apartNNZ
+	}
+	b.spanNNZ = min(most, max(leastNNZ, total/8/int64(b.workers)/perValue))
 	j.mem = b
 	var rows, nnz int64
 	var src chunk.Source
@@ -76,7 +87,47 @@ func (j *job) divide(ctx context.Context, planOnly bool) (err error) {
 	free := total - b.need
 	b.cache = free * 3 / 4
 	b.tiles = free - b.cache
+	b.devices(j, rows, nnz)
+	if b.resident > 0 {
+		j.resident = &pass.Resident{Cap: b.resident}
+	}
 	return nil
+}
+
+// devices plans the memory of the devices that have their own: whatever a worker
+// holds as staging memory lies there once more, beside the piece as it is packed,
+// and then what PCA works on. Of what they have beyond, a part is left to the
+// pool's gaps and to other processes.
+func (b *budget) devices(j *job, rows, nnz int64) {
+	b.device, b.resident = 0, 0
+	has := int64(0) // the least that one of them has
+	for _, dev := range j.e.backends {
+		if i := dev.Info(); !i.Unified && (has == 0 || i.Memory < has) {
+			has = i.Memory
+		}
+	}
+	if has == 0 {
+		return
+	}
+	if limit := j.e.o.DeviceMemory; limit > 0 {
+		has = min(has, limit)
+	}
+	n := int64(len(j.e.backends))
+	w := (int64(b.workers) + n - 1) / n
+	b.device = w*(j.slotBytes(rows, nnz)+packedPerValue*nnz) + j.nvars*int64(j.nBatches())*j.geneBytes(w)
+	if j.do.write == "scaled" {
+		b.device += w * pp.DenseBytes(int(j.nvars))
+	}
+	b.resident = max(0, has-b.device) * 3 / 4
+	if j.do.pca { // comes when the cache is gone, and takes its place
+		_, pca := decomp.GramDeviceMemory(j.expectedGenes(), gramStreams, j.e.o.Threads)
+		b.device = max(b.device, pca)
+	}
+}
+
+// slotBytes is what a worker holds for a piece, in one kind of memory.
+func (j *job) slotBytes(rows, nnz int64) int64 {
+	return pass.SlotBytes(int(rows), nnz) + 16*nnz + rows*int64(64+8*(len(j.groupNames)+len(j.topN)))
 }
 
 // measure fills in the parts and their sum. Reading and PCA are not at once:
@@ -87,11 +138,11 @@ func (b *budget) measure(j *job, src chunk.Source, rows, nnz int64) {
 	cells := 2*pp.QCObsBytes(j.nobs, len(j.groupNames), len(j.topN)) + j.nobs*(1+8+8+8+4+nameBytes)
 	b.cells = cells
 	read := []MemoryPart{
-		{"pieces in work", w * (pass.SlotBytes(int(rows), nnz) + 16*nnz + rows*int64(64+8*(len(j.groupNames)+len(j.topN))))},
+		{"pieces in work", w * j.slotBytes(rows, nnz)},
 		{"sums of genes", j.nvars * int64(j.nBatches()) * j.geneBytes(w)},
 	}
 	if s, ok := src.(anndata.Source); ok {
-		read = append(read, MemoryPart{"decoding", s.Memory(b.workers)})
+		read = append(read, MemoryPart{"decoding", s.Memory(min(b.workers, j.e.o.Threads))})
 	}
 	if j.do.write == "scaled" {
 		read = append(read, MemoryPart{"dense rows", w * pp.DenseBytes(int(j.nvars))})
@@ -102,7 +153,7 @@ func (b *budget) measure(j *job, src chunk.Source, rows, nnz int64) {
 	var pca []MemoryPart
 	if j.do.pca {
 		p := int64(j.expectedGenes())
-		pca = append(pca, MemoryPart{"covariance and components", decomp.GramMemory(int(p), j.e.o.Threads) + 8*p*p})
+		pca = append(pca, MemoryPart{"covariance and components", j.gramHost(int(p)) + 8*p*p})
 	}
 	sum := func(ps []MemoryPart) (n int64) {
 		for _, p := range ps {
@@ -113,6 +164,15 @@ func (b *budget) measure(j *job, src chunk.Source, rows, nnz int64) {
 	b.parts = append([]MemoryPart{{"figures of cells", cells}}, read...)
 	b.parts = append(b.parts, pca...)
 	b.need = cells + max(sum(read), sum(pca))
+}
+
+// gramHost is the host memory for the covariance of p genes, its result apart.
+func (j *job) gramHost(p int) int64 {
+	if j.e.backends[0].Info().Unified {
+		return decomp.GramMemory(p, j.e.o.Threads)
+	}
+	host, _ := decomp.GramDeviceMemory(p, gramStreams, j.e.o.Threads)
+	return int64(len(j.e.backends)) * host
 }
 
 // geneBytes is what a gene of a batch takes: the sums of each of w workers, their
@@ -154,7 +214,7 @@ func (j *job) describe(ctx context.Context) (*Plan, error) {
 	}
 	p := &Plan{
 		Input: j.inputReport(), Counts: j.m.Path, Why: j.why, Memory: j.mem.parts, Need: j.mem.need,
-		Budget: j.e.budget, Tmp: j.e.o.Tmp,
+		Budget: j.e.budget, Tmp: j.e.o.Tmp, Device: j.mem.device, Resident: j.mem.resident,
 	}
 	nnz := j.m.NNZ
 	for _, pl := range planned {

@@ -83,6 +83,7 @@ type job struct {
 	values    decomp.Values
 	tileCells []int64
 	pca       *decomp.Result
+	resident  *pass.Resident // packed pieces on the devices; nil: none stay
 	report    *Report
 	watch     stopwatch
 	inPlace   bool
@@ -139,6 +140,7 @@ func (j *job) execute(ctx context.Context) error {
 		for _, i := range pl.Nodes {
 			rep.Steps = append(rep.Steps, j.nodes[i].Name)
 		}
+		before := device.BusyOf(j.e.backends)
 		if err := j.do1(ctx, pl, &rep); err != nil {
 			if j.counts && errors.Is(err, errs.Data) {
 				return errs.At(errs.Data, j.path, j.m.Path, "holds counts, and flavour %s wants log-normalised values", j.p.HVG.Flavor).
@@ -146,6 +148,7 @@ func (j *job) execute(ctx context.Context) error {
 			}
 			return errs.InFile(err, j.path)
 		}
+		rep.busy(device.BusyOf(j.e.backends).Sub(before))
 		j.watch.add(rep, start)
 	}
 	return nil
@@ -196,10 +199,17 @@ func (j *job) do1(ctx context.Context, pl pass.Planned, rep *StepReport) error {
 	rows, _ := src.Shape()
 	rep.Cells = rows
 	rep.Read, rep.Decoded = j.bytesOf(pl.On)
-	sw := pass.Sweep{Name: rep.Name, Source: src, Backends: j.e.backends, Workers: j.mem.workers, Steps: steps, Progress: j.e.o.Progress}
+	sw := pass.Sweep{
+		Name: rep.Name, Source: src, Backends: j.e.backends, Workers: j.mem.workers, Decoders: j.e.o.Threads,
+		Steps: steps, Progress: j.e.o.Progress,
+	}
+	if pl.On == pass.Cache {
+		sw.Resident = j.resident // one sweep over the tiles is all there is
+	}
 	if err := sw.Run(ctx); err != nil {
 		return err
 	}
+	rep.Reading = sw.Stats.Reading.Seconds()
 	for _, c := range j.closers {
 		if err := c.Close(); err != nil {
 			return err
@@ -332,20 +342,4 @@ func pick[T any](v []T, rows []int64) []T {
 		out[i] = v[r]
 	}
 	return out
-}
-
-// streams opens n streams over the engine's backends, in turn.
-func (j *job) streams(n int) ([]device.Stream, error) {
-	var out []device.Stream
-	for i := range n {
-		s, err := j.e.backends[i%len(j.e.backends)].Stream()
-		if err != nil {
-			for _, o := range out {
-				_ = o.Close()
-			}
-			return nil, err
-		}
-		out = append(out, s)
-	}
-	return out, nil
 }

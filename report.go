@@ -7,6 +7,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/gpusc/gpusc/device"
 	"github.com/gpusc/gpusc/memory"
 )
 
@@ -56,12 +57,33 @@ type StepReport struct {
 	Cells   int64    `json:"cells"`
 	Read    int64    `json:"bytes_read"`
 	Decoded int64    `json:"bytes_decoded"`
+	// Where the time went, added up over workers and streams: seconds of reading
+	// and decoding, of copies to and from the device, and of kernels.
+	Reading   float64 `json:"reading_seconds,omitempty"`
+	Copying   float64 `json:"copying_seconds,omitempty"`
+	Computing float64 `json:"computing_seconds,omitempty"`
+	Up        int64   `json:"uploaded_bytes,omitempty"`
+	Down      int64   `json:"downloaded_bytes,omitempty"`
+}
+
+// busy notes what the devices did during the step.
+func (s *StepReport) busy(b device.Busy) {
+	s.Copying, s.Computing, s.Up, s.Down = b.Copying.Seconds(), b.Computing.Seconds(), b.Up, b.Down
 }
 
 // Sum prints the report for a person, in a few lines.
 func (r *Report) Sum(w io.Writer) {
 	for _, s := range r.Steps {
 		fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%7.2f s  %-15s %s", s.Seconds, s.Name, strings.Join(s.Steps, ", ")), " "))
+	}
+	var all StepReport
+	for _, s := range r.Steps {
+		all.Reading += s.Reading
+		all.Copying += s.Copying
+		all.Computing += s.Computing
+	}
+	if all.Reading > 0 {
+		fmt.Fprintf(w, "disk+decode %.2f s, copies %.2f s, kernels %.2f s busy of %.2f s\n", all.Reading, all.Copying, all.Computing, r.Seconds)
 	}
 	for _, s := range r.Warnings {
 		fmt.Fprintln(w, "warning:", s)
@@ -98,6 +120,10 @@ type Plan struct {
 	InMemory int64  `json:"cache_in_memory_bytes"`
 	Tmp      string `json:"tmp"`
 	Output   int64  `json:"output_bytes"`
+	// Device is the memory needed at once on each device that has its own, and
+	// Resident how much more of it may hold the packed cache.
+	Device   int64 `json:"device_need_bytes,omitempty"`
+	Resident int64 `json:"device_cache_bytes,omitempty"`
 }
 
 // PlanPass is one sweep or calculation of a plan.
@@ -140,6 +166,9 @@ func (p *Plan) Print(w io.Writer) error {
 		fmt.Fprintf(&b, "  %9s  %s\n", memory.Bytes(m.Bytes), m.Name)
 	}
 	fmt.Fprintf(&b, "  %9s  needed at once, of a budget of %s\n", memory.Bytes(p.Need), memory.Bytes(p.Budget))
+	if p.Device > 0 {
+		fmt.Fprintf(&b, "  %9s  needed at once on each device, up to %s more for the cache\n", memory.Bytes(p.Device), memory.Bytes(p.Resident))
+	}
 	if p.Cache > 0 {
 		fmt.Fprintf(&b, "\ncache    about %s packed; %s in memory", memory.Bytes(p.Cache), memory.Bytes(min(p.Cache, p.InMemory)))
 		if over := p.Cache - p.InMemory; over > 0 {

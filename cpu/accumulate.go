@@ -14,6 +14,7 @@ import (
 // work is a stream's private memory, kept from launch to launch.
 type work struct {
 	ledger   *memory.Ledger
+	kind     memory.Kind
 	direct   bool   // never use acc
 	acc      []byte // all zero between launches
 	res      *memory.Reservation
@@ -36,7 +37,7 @@ func zeros[T any](w *work, n int) []T {
 	}
 	if size > int64(len(w.acc)) {
 		w.release()
-		res, err := w.ledger.Reserve(memory.Host, "private sums of a cpu stream", size)
+		res, err := w.ledger.Reserve(w.kind, "private sums of a cpu stream", size)
 		if err != nil {
 			return nil
 		}

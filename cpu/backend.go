@@ -30,6 +30,10 @@ type Options struct {
 	// Poison fills memory with 0xFF when it is handed out and when it is
 	// freed, so that use before writing and use after freeing show. For tests.
 	Poison bool
+	// Apart makes the backend behave like a device with memory of its own:
+	// Share refuses, kernels read only what was uploaded, and buffers are
+	// reserved as device memory. For tests.
+	Apart bool
 }
 
 // backend implements device.Backend.
@@ -39,6 +43,7 @@ type backend struct {
 	pool    pool
 	turns   chan struct{} // one token per thread
 	machine int64         // bytes of memory of the machine, 0: not known
+	done    meter
 
 	mu      sync.Mutex
 	live    map[*block]struct{}
@@ -77,7 +82,7 @@ func (b *backend) Info() device.Info {
 		Model:       cpuid.CPU.BrandName,
 		Memory:      b.machine,
 		Compute:     instructionSet(),
-		Unified:     true,
+		Unified:     !b.opt.Apart,
 		Parallelism: b.opt.Threads,
 	}
 }

@@ -60,10 +60,18 @@ func (k *block) Free() {
 	k.res.Release()
 }
 
+// kind is the kind of memory that buffers are reserved as.
+func (b *backend) kind() memory.Kind {
+	if b.opt.Apart {
+		return memory.Device
+	}
+	return memory.Host
+}
+
 // Alloc implements device.Backend.
 func (b *backend) Alloc(n int64, what string) (device.Buffer, error) {
 	k := &buffer{}
-	if err := b.fill(&k.block, memory.Host, n, "buffer", what); err != nil {
+	if err := b.fill(&k.block, b.kind(), n, "buffer", what); err != nil {
 		return nil, err
 	}
 	return k, nil
@@ -81,7 +89,7 @@ func (b *backend) HostAlloc(n int64, what string) (device.Host, error) {
 // Share implements device.Backend.
 func (b *backend) Share(h device.Host) (device.Buffer, bool) {
 	p, ok := h.(*host)
-	if !ok || p.b != b || p.freed.Load() {
+	if !ok || b.opt.Apart || p.b != b || p.freed.Load() {
 		return nil, false
 	}
 	k := &buffer{block{b: b, data: p.data, size: p.size, kind: "shared buffer", what: p.what}}

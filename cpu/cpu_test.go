@@ -35,6 +35,7 @@ func TestConformance(t *testing.T) {
 	for name, o := range map[string]Options{
 		"poisoned":        {Poison: true},
 		"no private sums": {Threads: 1},
+		"apart":           {Apart: true, Poison: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			devicetest.RunExact(t, func(t *testing.T) device.Backend {
@@ -55,7 +56,11 @@ func TestConformance(t *testing.T) {
 
 // TestDelay runs the tests of streams with random pauses.
 func TestDelay(t *testing.T) {
-	devicetest.RunStreams(t, func(t *testing.T) device.Backend { return open(t, Options{Delay: 1, Threads: 3, Poison: true}) })
+	for _, apart := range []bool{false, true} {
+		devicetest.RunStreams(t, func(t *testing.T) device.Backend {
+			return open(t, Options{Delay: 1, Threads: 3, Poison: true, Apart: apart})
+		})
+	}
 }
 
 // TestForgottenWait shows that Delay finds a missing wait: a download that does
@@ -237,4 +242,42 @@ func TestSplit(t *testing.T) {
 			t.Fatalf("split(%g, %g) = %v", v, q, l)
 		}
 	}
+}
+
+// TestApart sees that kernels of a backend with memory of its own see only what
+// was uploaded, that its buffers count as device memory, and that it can tell
+// what it did.
+func TestApart(t *testing.T) {
+	l := memory.New(1 << 20)
+	dev := open(t, Options{Ledger: l, Apart: true})
+	s := newQueue(t, dev)
+	h, err := dev.HostAlloc(64, "in")
+	must(t, err)
+	if _, ok := dev.Share(h); ok || dev.Info().Unified {
+		t.Error("host memory is shared")
+	}
+	d, err := dev.Alloc(8<<20, "more than the host may have")
+	must(t, err)
+	if n := l.Used(memory.Device); n != 8<<20 {
+		t.Errorf("%d bytes of device memory in use", n)
+	}
+	for i := range h.Bytes() {
+		h.Bytes()[i] = 7
+	}
+	must(t, s.Upload(d, 0, h, 0, 64))
+	must(t, s.Sync())
+	clear(h.Bytes())
+	must(t, s.Download(h, 0, d, 16, 16))
+	must(t, s.Sync())
+	if !bytes.Equal(h.Bytes()[:17], append(bytes.Repeat([]byte{7}, 16), 0)) {
+		t.Errorf("came back as %v", h.Bytes())
+	}
+	got := dev.(device.Meter).Busy()
+	if got.Up != 64 || got.Down != 16 || got.Copying <= 0 || got.Launches != 0 || got.Computing != 0 {
+		t.Errorf("the meter tells %+v", got)
+	}
+	must(t, s.Close())
+	d.Free()
+	h.Free()
+	must(t, dev.Close())
 }

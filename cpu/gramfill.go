@@ -180,7 +180,7 @@ func filler(t *gramkern.Tile, op *kernels.GramFill, rank []uint32, center []floa
 		case n < hot:
 			f.Place[g] = int32(n/gramkern.Group*t.Rows*gramkern.Group + n%gramkern.Group)
 			f.Column[g] = int32(n)
-			f.Zero[n] = float32(-center[g])
+			f.Zero[n] = float32(0 - center[g]) // never -0, so that adding no difference changes no bit
 		default:
 			f.Place[g] = -int32(n-hot) - 1
 			f.Column[g] = int32(t.Groups*gramkern.Group + n - hot)

@@ -37,6 +37,8 @@ func kernelOf(name string) kernel {
 		return as(gramMultiply)
 	case "project":
 		return as(project)
+	case "symmul":
+		return as(symMul)
 	case "unpack":
 		return as(unpack)
 	}

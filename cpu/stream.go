@@ -32,6 +32,8 @@ type task struct {
 	run    func() error
 	name   string // of an operation, for its errors
 	thread bool   // needs one of the backend's threads
+	what   sort   // for the meter
+	bytes  int64  // of a copy
 	always bool   // runs after a failure as well: others wait for it
 }
 
@@ -43,7 +45,7 @@ type event struct {
 
 func newStream(b *backend, id int) *stream {
 	s := &stream{b: b, id: id, queue: make(chan task, queueLength), ended: make(chan struct{})}
-	s.w.ledger, s.w.direct = b.ledger, b.direct
+	s.w.ledger, s.w.kind, s.w.direct = b.ledger, b.kind(), b.direct
 	if b.opt.Delay != 0 {
 		s.rng = rand.New(rand.NewPCG(b.opt.Delay, uint64(id)))
 	}
@@ -79,7 +81,13 @@ func (s *stream) do(t task) (err error) {
 			err = fmt.Errorf("%s: %w", t.name, err)
 		}
 	}()
-	return t.run()
+	if t.what == other {
+		return t.run()
+	}
+	start := time.Now()
+	err = t.run()
+	s.b.done.add(t, time.Since(start))
+	return err
 }
 
 // pause waits for a random time, for Options.Delay.
@@ -134,7 +142,7 @@ func (s *stream) bytesOf(x any, off, n int64) ([]byte, error) {
 	return k.data[off : off+n], nil
 }
 
-func (s *stream) copy(dst any, dstOff int64, src any, srcOff, n int64) error {
+func (s *stream) copy(dst any, dstOff int64, src any, srcOff, n int64, what sort) error {
 	d, err := s.bytesOf(dst, dstOff, n)
 	if err != nil {
 		return s.fail(err)
@@ -143,7 +151,7 @@ func (s *stream) copy(dst any, dstOff int64, src any, srcOff, n int64) error {
 	if err != nil {
 		return s.fail(err)
 	}
-	return s.push(task{thread: true, run: func() error {
+	return s.push(task{thread: true, what: what, bytes: n, run: func() error {
 		copy(d, from)
 		return nil
 	}})
@@ -151,12 +159,12 @@ func (s *stream) copy(dst any, dstOff int64, src any, srcOff, n int64) error {
 
 // Upload implements device.Stream.
 func (s *stream) Upload(dst device.Buffer, off int64, src device.Host, srcOff, n int64) error {
-	return s.copy(dst, off, src, srcOff, n)
+	return s.copy(dst, off, src, srcOff, n, copyUp)
 }
 
 // Download implements device.Stream.
 func (s *stream) Download(dst device.Host, dstOff int64, src device.Buffer, off, n int64) error {
-	return s.copy(dst, dstOff, src, off, n)
+	return s.copy(dst, dstOff, src, off, n, copyDown)
 }
 
 // Clear implements device.Stream.
@@ -181,7 +189,7 @@ func (s *stream) Launch(op device.Op) error {
 	if run == nil {
 		return s.fail(errs.New(errs.Unsupported, "the cpu backend has no operation %q", name))
 	}
-	return s.push(task{thread: true, name: name, run: func() error { return run(&s.w, op) }})
+	return s.push(task{thread: true, what: compute, name: name, run: func() error { return run(&s.w, op) }})
 }
 
 // Record implements device.Stream.

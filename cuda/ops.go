@@ -15,6 +15,14 @@ func operationOf(name string) operation {
 	switch name {
 	case "rowstats":
 		return as(rowStats)
+	case "genestats":
+		return as(geneStats)
+	case "moments":
+		return as(moments)
+	case "clippedmoments":
+		return as(clippedMoments)
+	case "pearsonmoments":
+		return as(pearsonMoments)
 	case "topsums":
 		return as(topSums)
 	case "highfraction":
@@ -27,6 +35,14 @@ func operationOf(name string) operation {
 		return as(dense)
 	case "unpack":
 		return as(unpack)
+	case "gramfill":
+		return as(gramFill)
+	case "grammultiply":
+		return as(gramMultiply)
+	case "project":
+		return as(project)
+	case "symmul":
+		return as(symMul)
 	}
 	return nil
 }

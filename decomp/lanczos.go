@@ -4,8 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 
-	"github.com/gpusc/gpusc/decomp/internal/panel"
 	"github.com/gpusc/gpusc/internal/errs"
+	"github.com/gpusc/gpusc/internal/panel"
 )
 
 const width = panel.Width
@@ -97,7 +97,9 @@ func clustered(theta []float64) bool {
 
 // step multiplies the newest block, extends t, and makes the next block.
 func (z *lanczos) step() error {
-	z.mul(z.w, z.panel(z.used), width)
+	if err := z.mul(z.w, z.panel(z.used), width); err != nil {
+		return err
+	}
 	z.used++
 	size := z.m * width
 	for range 2 { // the second time takes off what rounding left in

@@ -4,8 +4,8 @@ import (
 	"math"
 	"slices"
 
-	"github.com/gpusc/gpusc/decomp/internal/panel"
 	"github.com/gpusc/gpusc/internal/errs"
+	"github.com/gpusc/gpusc/internal/panel"
 )
 
 // symmetric finds all eigenvalues and eigenvectors of a dense symmetric matrix,

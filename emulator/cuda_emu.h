@@ -50,6 +50,9 @@ int syncBlock(BlockOp op, int value, int line);
 // as it was when all had come, or poison where that lane took no part.
 uint64_t syncWarp(WarpOp op, unsigned mask, uint64_t value, unsigned source, int line);
 
+// trap ends the process, as __trap ends a program.
+[[noreturn]] void trap(int line);
+
 // yield lets another thread of the block run.
 void yield();
 
@@ -95,7 +98,9 @@ template <class... A> constexpr int arity(void (*)(A...)) { return sizeof...(A);
 #define __align__(n) __attribute__((aligned(n)))
 
 // Static shared memory: one section for each source file, so that a launch poisons
-// no more than its own. Blocks run one after another and can share it.
+// no more than its own. Blocks run one after another and can share it. A template or
+// inline function that has some must be static or in an unnamed namespace: g++ keeps
+// the variables of the others in sections of their own.
 #ifndef GPUSC_EMU_UNIT
 #define GPUSC_EMU_UNIT none
 #endif
@@ -130,6 +135,8 @@ static inline void __syncthreads(int line = __builtin_LINE()) { emu::syncBlock(e
 static inline int __syncthreads_count(int p, int line = __builtin_LINE()) { return emu::syncBlock(emu::blockCount, p != 0, line); }
 static inline int __syncthreads_and(int p, int line = __builtin_LINE()) { return emu::syncBlock(emu::blockAnd, p != 0, line); }
 static inline int __syncthreads_or(int p, int line = __builtin_LINE()) { return emu::syncBlock(emu::blockOr, p != 0, line); }
+
+[[noreturn]] static inline void __trap(int line = __builtin_LINE()) { emu::trap(line); }
 
 #include "cuda_emu_math.h"
 #include "cuda_emu_warp.h"

@@ -124,3 +124,4 @@ EMU_ATOMIC(int, atomicSub, int(unsigned(old) - unsigned(v)))
 static inline void __threadfence() { emu::preempt(); }
 static inline void __threadfence_block() { emu::preempt(); }
 static inline void __threadfence_system() { emu::preempt(); }
+static inline void __nanosleep(unsigned) { emu::yield(); }

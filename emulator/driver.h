@@ -200,6 +200,7 @@ bool inHostFunction();
 // Memory (driver_memory.cc).
 Block *deviceBlock(Address at, size_t bytes);
 bool onDevice(Context &c, Address at, size_t bytes);
+bool wasFreed(Address at); // lately
 void checkGuards();
 void dropBlocks(Context &c);
 

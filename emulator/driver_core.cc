@@ -40,7 +40,10 @@ static void report() {
     int n = snprintf(line, sizeof line, "calls %llu launches %llu live_device %lld live_host %lld streams %lld events %lld modules %lld contexts %lld",
                      (unsigned long long)d.calls, (unsigned long long)d.launches, (long long)d.liveDevice, (long long)d.liveHost,
                      (long long)d.liveStreams, (long long)d.liveEvents, (long long)d.liveModules, (long long)d.liveContexts);
-    if (n > 0 && n < reportBytes && pwrite(reportFile, line, n, reportAt) != n) reportFile = -1;
+    if (n < 0 || n >= reportBytes) return;
+    memset(line + n, ' ', reportBytes - n);
+    line[reportBytes - 1] = '\n';
+    if (pwrite(reportFile, line, reportBytes, reportAt) != reportBytes) reportFile = -1;
 }
 
 // Driver is made at the first call and never destroyed: programs end in any order.

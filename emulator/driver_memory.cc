@@ -4,17 +4,11 @@
 // before and behind each allocation. Large ones are mapped copy-on-write from a
 // file that holds the pattern, so that a slab of gigabytes costs what is written.
 #include "driver.h"
+#include "poison.h"
 
 #include <cstdlib>
 #include <sys/mman.h>
 #include <unistd.h>
-
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/asan_interface.h>
-#else
-#define ASAN_POISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
-#define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
-#endif
 
 namespace emu {
 
@@ -22,6 +16,7 @@ static const size_t guard = 256, page = 4096;
 static const size_t largeBytes = 1 << 20, patternBytes = 16 << 20;
 static const unsigned char freshByte = 0xff, freedByte = 0xdd, guardByte = 0xfb;
 static const size_t keptBytes = 64 << 20, keptBlocks = 256;
+static const size_t maxPoison = 64 << 20; // AddressSanitizer needs an eighth of it
 
 static size_t roundUp(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
@@ -64,8 +59,8 @@ static bool takeMemory(Block &b) {
     }
     memset(b.base - guard, guardByte, guard);
     memset(b.base + b.bytes, guardByte, guard);
-    ASAN_POISON_MEMORY_REGION(b.base - guard, guard);
-    ASAN_POISON_MEMORY_REGION(b.base + b.bytes, guard);
+    POISON(b.base - guard, guard);
+    POISON(b.base + b.bytes, guard);
     return true;
 }
 
@@ -78,8 +73,8 @@ static void giveBack(const Block &b) {
 }
 
 static void checkGuard(const Block &b) {
-    ASAN_UNPOISON_MEMORY_REGION(b.base - guard, guard);
-    ASAN_UNPOISON_MEMORY_REGION(b.base + b.bytes, guard);
+    UNPOISON(b.base - guard, guard);
+    UNPOISON(b.base + b.bytes, guard);
     for (size_t i = 0; i < guard; i++) {
         const char *what = b.context ? "device" : "pinned";
         if ((unsigned char)b.base[b.bytes + i] != guardByte) {
@@ -89,8 +84,8 @@ static void checkGuard(const Block &b) {
             fatal("overrun: byte %zu before %zu bytes of %s memory at %p was written", i + 1, b.bytes, what, (void *)b.base);
         }
     }
-    ASAN_POISON_MEMORY_REGION(b.base - guard, guard);
-    ASAN_POISON_MEMORY_REGION(b.base + b.bytes, guard);
+    POISON(b.base - guard, guard);
+    POISON(b.base + b.bytes, guard);
 }
 
 // Freed blocks wait here, so that stale pointers read 0xDD for a while.
@@ -99,21 +94,21 @@ static size_t keptNow;
 
 static void dropMemory(const Block &b) {
     checkGuard(b);
-    ASAN_UNPOISON_MEMORY_REGION(b.base - guard, guard);
-    ASAN_UNPOISON_MEMORY_REGION(b.base + b.bytes, guard);
+    UNPOISON(b.base - guard, guard);
+    UNPOISON(b.base + b.bytes, guard);
     if (!b.mapped) {
         memset(b.base, freedByte, b.bytes);
     } else if (!mapPattern(b.base - page, mappedBytes(b), freedByte)) {
         fatal("no memory to overwrite what was freed");
     }
-    ASAN_POISON_MEMORY_REGION(b.base, b.bytes);
+    POISON(b.base, b.bytes < maxPoison ? b.bytes : maxPoison);
     kept.push_back(b);
     keptNow += b.mapped ? 0 : b.bytes;
     while (keptNow > keptBytes || kept.size() > keptBlocks) {
         Block old = kept.front();
         kept.pop_front();
         keptNow -= old.mapped ? 0 : old.bytes;
-        ASAN_UNPOISON_MEMORY_REGION(old.base, old.bytes);
+        UNPOISON(old.base, old.bytes < maxPoison ? old.bytes : maxPoison);
         giveBack(old);
     }
 }
@@ -136,6 +131,13 @@ bool onDevice(Context &c, Address at, size_t bytes) {
 void checkGuards() {
     for (auto &b : driver().deviceBlocks) checkGuard(b.second);
     for (auto &b : driver().hostBlocks) checkGuard(b.second);
+}
+
+bool wasFreed(Address at) {
+    for (const Block &b : kept) {
+        if (b.context && at - Address(b.base) < b.bytes) return true;
+    }
+    return false;
 }
 
 static Result allocate(Context &c, Address *out, size_t bytes) {

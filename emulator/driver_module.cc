@@ -41,15 +41,21 @@ static std::string wordAt(const std::string &t, size_t i) {
 }
 
 // bytesOfShared adds up the `.shared .align 4 .b8 name[1024];` of a kernel's body.
+// Other uses of .shared are instructions (st.shared.u64) and have no space behind.
 static size_t bytesOfShared(const std::string &body) {
     size_t sum = 0;
-    for (size_t i = 0; (i = body.find(".shared ", i)) != std::string::npos; i++) {
-        size_t end = body.find(';', i), open = body.find('[', i);
-        size_t line = body.rfind('\n', i);
-        size_t first = skipSpace(body, line == std::string::npos ? 0 : line);
-        if (end == std::string::npos || first != i) continue; // an instruction, not a declaration
-        size_t unit = body.find(".b64", i) < end ? 8 : body.find(".b32", i) < end ? 4 : body.find(".b16", i) < end ? 2 : 1;
-        sum += unit * (open < end ? strtoull(&body[open + 1], nullptr, 10) : 1);
+    for (size_t i = 0; (i = body.find(".shared", i)) != std::string::npos; i++) {
+        if (i > 0 && !isspace((unsigned char)body[i - 1]) && body[i - 1] != '{') continue;
+        size_t bits = 0, count = 1, at = skipSpace(body, i + 7);
+        while (at < body.size() && body[at] == '.') {
+            std::string word = wordAt(body, at);
+            at = skipSpace(body, at + word.size());
+            if (word == ".align") at = skipSpace(body, at + wordAt(body, at).size());
+            if (word.size() > 2 && isdigit((unsigned char)word[2])) bits = strtoul(&word[2], nullptr, 10);
+        }
+        size_t open = body.find('[', at);
+        if (open < body.find(';', at)) count = strtoull(&body[open + 1], nullptr, 10);
+        sum += bits / 8 * count;
     }
     return sum;
 }
@@ -132,6 +138,22 @@ static Result checkLaunch(const Function &f, dim3 g, dim3 b, size_t dynamic) {
         return invalidValue;
     }
     return success;
+}
+
+// mayUse says whether a launch in c can read what an argument points to. Arguments
+// that are no address of a device, now or of late, are taken for numbers.
+static bool mayUse(Context &c, const Kernel &k, size_t i, uint64_t arg) {
+    const char *fault = nullptr;
+    if (Block *b = deviceBlock(arg, 1)) {
+        bool ours = b->context == &c;
+        for (Context *p : c.peers) ours = ours || p == b->context;
+        if (!ours) fault = "is memory of another device";
+        if (b->freeing) fault = "was given to cuMemFreeAsync";
+    } else if (wasFreed(arg)) {
+        fault = "is freed memory";
+    }
+    if (fault) fprintf(stderr, "gpusc emulator: kernel %s: parameter %zu %s\n", k.name, i, fault);
+    return !fault;
 }
 
 } // namespace emu
@@ -246,8 +268,14 @@ CUDA_API cuLaunchKernel(void *handle, unsigned gx, unsigned gy, unsigned gz, uns
         std::vector<uint64_t> args(f->kernel->params);
         for (size_t i = 0; i < args.size(); i++) memcpy(&args[i], params[i], sizeof args[i]);
         const Kernel *k = f->kernel;
+        bool usable = true;
+        for (size_t i = 0; i < args.size(); i++) usable = mayUse(c, *k, i, args[i]) && usable;
         Item item;
-        item.run = [=] { execute(*k, grid, block, dynamic, args.data()); };
+        Context *owner = &c;
+        item.run = [=] {
+            if (!usable) return breakContext(*owner, illegalAddress); // when it runs, as on a device
+            execute(*k, grid, block, dynamic, args.data());
+        };
         enqueue(*s, std::move(item));
         driver().launches++;
         return success;

@@ -48,6 +48,9 @@ CUDA_API cuStreamSynchronize(void *handle) {
     return inContext("cuStreamSynchronize", asWork, [=](Context &c) -> Result {
         Stream *s = streamOf(c, handle);
         if (!s) return invalidHandle;
+#ifdef GPUSC_BUG_SYNC // planted: the tests of a program must notice unfinished work
+        return success;
+#endif
         finishStream(*s);
         checkGuards();
         return c.broken;
@@ -71,6 +74,9 @@ CUDA_API cuStreamWaitEvent(void *stream, void *event, unsigned flags) {
         if (!s || !e) return invalidHandle;
         if (flags > 1) return invalidValue;
         if (!e->recorded || e->at.reached()) return success;
+#ifdef GPUSC_BUG_WAIT // planted: the tests of a program must notice a lost wait
+        return success;
+#endif
         Item wait;
         wait.run = [] {};
         wait.after.push_back(e->at);

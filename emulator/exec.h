@@ -5,6 +5,8 @@
 
 namespace emu {
 
+extern const Kernel *kernel; // the one that runs, or null
+
 // findKernel returns the kernel of that name in the library, or null.
 const Kernel *findKernel(const char *name);
 

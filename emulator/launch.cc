@@ -8,13 +8,9 @@
 // in random order and change places at barriers and atomics.
 #include "exec.h"
 
-#include <cstdarg>
-#include <cstdlib>
+#include "poison.h"
 
-extern "C" {
-extern const emu::Kernel *const __start_emu_kernels[] __attribute__((weak, visibility("hidden")));
-extern const emu::Kernel *const __stop_emu_kernels[] __attribute__((weak, visibility("hidden")));
-}
+#include <cstdlib>
 
 namespace emu {
 
@@ -57,7 +53,7 @@ static BlockOp blockOp;
 static int blockLine, blockSum, blockResult;
 
 // The grid.
-static const Kernel *kernel;
+const Kernel *kernel;
 static const uint64_t *arguments;
 static size_t dynamicBytes;
 static uint64_t blocks, blocksBegun, blockStep, blockFirst;
@@ -67,33 +63,14 @@ static bool seeded;
 static unsigned stay; // of 8: how often the same warp goes on
 static Random random_;
 
-const Kernel *findKernel(const char *name) {
-    for (auto k = __start_emu_kernels; k != __stop_emu_kernels; k++) {
-        if (strcmp((*k)->name, name) == 0) return *k;
-    }
-    return nullptr;
-}
-
 void seedSchedule(uint64_t seed) {
     seeded = seed != 0;
     random_.seed(seed);
 }
 
-void fatal(const char *format, ...) {
-    fflush(stdout);
-    fprintf(stderr, "gpusc emulator: ");
-    if (kernel) {
-        fprintf(stderr, "kernel %s, block (%u,%u,%u): ", kernel->name, blockAt.x, blockAt.y, blockAt.z);
-    }
-    va_list v;
-    va_start(v, format);
-    vfprintf(stderr, format, v);
-    va_end(v);
-    fprintf(stderr, "\n");
-    abort();
-}
-
 void badWidth(int width, int line) { fatal("line %d: a shuffle of width %d", line, width); }
+
+void trap(int line) { fatal("thread (%u,%u,%u) trapped at line %d", self->tid.x, self->tid.y, self->tid.z, line); }
 
 static void newBudget() { budget = seeded ? 1 + random_.below(12) : plainBudget; }
 
@@ -298,9 +275,11 @@ __attribute__((no_sanitize("address"))) static void poisonShared() {
 }
 
 static void checkGuard() {
+    UNPOISON(guard(), guardBytes);
     for (size_t i = 0; i < guardBytes; i++) {
         if (guard()[i] != guardByte) fatal("written %zu bytes beyond the %zu of dynamic shared memory", i + 1, dynamicBytes);
     }
+    POISON(guard(), guardBytes);
 }
 
 // beginBlock sets up the next block and says whether there was one.
@@ -381,6 +360,7 @@ void execute(const Kernel &k, dim3 grid, dim3 block, size_t dynamic, const uint6
     dynamicShared = shared;
     dynamicBytes = dynamic;
     memset(guard(), guardByte, guardBytes);
+    POISON(guard(), guardBytes);
     static dim3 shaped(0, 0, 0); // the block that selves was made for
     if (block.x != shaped.x || block.y != shaped.y || block.z != shaped.z) {
         for (unsigned i = 0; i < block.x * block.y * block.z; i++) {
@@ -399,6 +379,7 @@ void execute(const Kernel &k, dim3 grid, dim3 block, size_t dynamic, const uint6
         runningStack = takeStack();
         change(&callerPosition, prepare(runningStack, worker), runningStack);
     }
+    UNPOISON(guard(), guardBytes);
     kernel = nullptr;
     self = nullptr;
 }

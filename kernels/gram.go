@@ -58,10 +58,10 @@ func (t *GramTile) Width() int { return t.Groups()*GramGroup + t.Sparse() }
 //	y    = float32(u) in a sparse column
 //
 // u is 0 where nothing is stored, so sparse columns stay sparse whatever the
-// scaling, and covariances of u are those of z. Sum is the sum of y of each
+// scaling, and covariances of u are those of z. A dense column holds
+// float32(0 - Center[g]) where nothing is stored. Sum is the sum of y of each
 // block, in float64: over a block's entries in row order, what a dense column's
-// y differs from its float32(-Center[g]), to which the rows' share of the latter
-// is added first.
+// y differs from that, to which the rows' share of it is added first.
 //
 // Parts share the blocks; each writes its own.
 type GramFill struct {

@@ -2,6 +2,7 @@ package pass
 
 import (
 	"context"
+	"time"
 
 	"github.com/gpusc/gpusc/chunk"
 	"github.com/gpusc/gpusc/device"
@@ -29,6 +30,11 @@ type Work interface {
 	Close()
 }
 
+// HostReader is implemented by steps that may look at the values of a piece in
+// Item.Host. Where no step of a sweep does, a packed piece can go to the device as
+// it is: Item.Host then tells Row0, Rows, Cols and Kind only.
+type HostReader interface{ NeedsHost() bool }
+
 // InTurn is implemented by works that must see the pieces in row order.
 type InTurn interface {
 	// Turn runs for piece i after it has run for all before i, and after Chunk.
@@ -43,6 +49,8 @@ type Worker struct {
 	MaxRows int   // no piece has more rows
 	MaxNNZ  int64 // or more stored values
 	Cols    int
+
+	did Stats // this worker's part, Busy apart
 }
 
 // Item is one piece on its way through the steps. Steps hand answers about the
@@ -50,7 +58,7 @@ type Worker struct {
 type Item struct {
 	Worker *Worker
 	Index  int          // number of the piece
-	Host   *chunk.Chunk // the piece in staging memory
+	Host   *chunk.Chunk // the piece in staging memory; its values only where a step is a HostReader that needs them
 	X      kernels.CSR  // the piece on the device
 
 	// Row0 is the number of the first row in the per-cell results.
@@ -63,7 +71,12 @@ type Item struct {
 }
 
 // Sync waits until all that was queued for the piece has run.
-func (it *Item) Sync() error { return it.Worker.Stream.Sync() }
+func (it *Item) Sync() error {
+	start := time.Now()
+	err := it.Worker.Stream.Sync()
+	it.Worker.did.Waiting += time.Since(start)
+	return err
+}
 
 // Launch queues an operation on the piece's stream.
 func (it *Item) Launch(op device.Op) error { return it.Worker.Stream.Launch(op) }

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -20,9 +20,14 @@ type Sweep struct {
 	Name     string
 	Source   chunk.Source
 	Backends []device.Backend // at least one; workers are dealt out over them
-	Workers  int              // 0: as many as the backends say they run at once
+	Workers  int              // 0: as function Workers says
+	// Decoders is how many of the workers may read and decode at the same time;
+	// 0: no bound where all backends share host memory, else GOMAXPROCS.
+	Decoders int
+	Resident *Resident // keeps packed pieces on the devices; nil: nothing does
 	Steps    []Step
 	Progress func(Progress) // called from workers as pieces are done; nil: not
+	Stats    Stats          // filled by Run
 }
 
 // Progress is how far a sweep has come.
@@ -52,17 +57,33 @@ func (s *Sweep) Run(ctx context.Context) error {
 		r.maxRows = max(r.maxRows, int(sp.Rows))
 		r.maxNNZ = max(r.maxNNZ, sp.NNZ)
 	}
+	s.Stats = Stats{}
 	if s.Workers <= 0 {
-		for _, b := range s.Backends {
-			s.Workers += max(b.Info().Parallelism, 1)
-		}
+		s.Workers = Workers(s.Backends, s.Decoders)
 	}
 	s.Workers = max(1, min(s.Workers, len(r.spans)))
+	r.claims = make(claims, s.shards())
+	if n := s.decoders(); n < s.Workers {
+		r.gate = make(chan struct{}, n)
+	}
+	before := device.BusyOf(s.Backends)
 	err := r.all(ctx)
+	s.Stats.Busy = device.BusyOf(s.Backends).Sub(before)
 	if err != nil && errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	return err
+}
+
+// decoders is how many workers may decode at the same time.
+func (s *Sweep) decoders() int {
+	switch {
+	case s.Decoders > 0:
+		return s.Decoders
+	case apart(s.Backends) == 0:
+		return s.Workers
+	}
+	return runtime.GOMAXPROCS(0)
 }
 
 // run is the state of one Sweep.Run.
@@ -74,7 +95,8 @@ type run struct {
 	maxRows int
 	maxNNZ  int64
 	turn    *turnstile
-	next    atomic.Int64
+	claims  claims
+	gate    chan struct{} // a token for each worker that may decode; nil: all may
 	start   time.Time
 	mu      sync.Mutex // of cells and calls of Progress
 	cells   int64
@@ -85,6 +107,7 @@ func (r *run) all(ctx context.Context) (err error) {
 	defer func() { r.caught(recover(), &err) }() // in End, after all is closed
 	defer func() {
 		for _, w := range ws {
+			r.Stats.add(w.w.did)
 			if e := w.close(); err == nil {
 				err = e
 			}
@@ -137,7 +160,7 @@ func inStep(s Step, err error) error {
 func (r *run) loop(ctx context.Context, w *slot) (err error) {
 	defer func() { r.caught(recover(), &err) }()
 	for ctx.Err() == nil {
-		i := int(r.next.Add(1) - 1)
+		i := r.claims.take(w.shard)
 		if i >= len(r.spans) {
 			return nil
 		}
@@ -158,13 +181,31 @@ func (r *run) caught(p any, err *error) {
 	}
 }
 
+// hostWork does what brings a piece to staging memory. Where there are more
+// workers than may decode, a token is held meanwhile, and given back before
+// anything waits for the device or for a turn. What steps do on the host is
+// small, packing apart, and is not held to it.
+func (r *run) hostWork(ctx context.Context, w *Worker, f func() error) error {
+	if r.gate != nil {
+		select {
+		case r.gate <- struct{}{}:
+			defer func() { <-r.gate }()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	start := time.Now()
+	err := f()
+	w.did.Reading += time.Since(start)
+	return err
+}
+
 // piece takes one piece through reading, upload and all steps.
 func (r *run) piece(ctx context.Context, w *slot, i int) error {
-	it, err := w.read(ctx, r.Source, i)
+	it, err := w.bring(ctx, i)
 	if err != nil {
 		return err
 	}
-	it.Row0 = it.Host.Row0
 	ordered := false
 	for j, wk := range w.works {
 		if err := wk.Chunk(ctx, it); err != nil {
@@ -176,6 +217,7 @@ func (r *run) piece(ctx context.Context, w *slot, i int) error {
 	if err := it.Sync(); err != nil {
 		return err
 	}
+	w.in.done(i)
 	if ordered {
 		if err := r.inTurn(ctx, w, it, i); err != nil {
 			return err

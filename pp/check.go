@@ -25,6 +25,9 @@ type Check struct {
 // Name implements pass.Step.
 func (*Check) Name() string { return "check" }
 
+// NeedsHost implements pass.HostReader.
+func (*Check) NeedsHost() bool { return true }
+
 // Worker implements pass.Step.
 func (s *Check) Worker(*pass.Worker) (pass.Work, error) { return &checkWork{s: s, whole: true}, nil }
 

@@ -19,6 +19,9 @@ type Pack struct {
 // Name implements pass.Step.
 func (*Pack) Name() string { return "pack" }
 
+// NeedsHost implements pass.HostReader: it packs what lies on the host.
+func (*Pack) NeedsHost() bool { return true }
+
 // End implements pass.Step.
 func (*Pack) End(context.Context, []pass.Work) error { return nil }
 
@@ -133,7 +136,7 @@ func (k *pickWork) Chunk(ctx context.Context, it *pass.Item) (err error) {
 			return err
 		}
 	}
-	k.c, err = k.narrow.host(it)
+	k.c, err = k.narrow.host(it, true)
 	it.X = x
 	return err
 }
@@ -193,14 +196,17 @@ func (n *narrow) apply(it *pass.Item) (kernels.CSR, error) {
 	return out, nil
 }
 
-// host brings the narrow piece it.X to the host. It is valid until the next apply.
-func (n *narrow) host(it *pass.Item) (*chunk.Chunk, error) {
+// host brings the narrow piece it.X to the host, without its values where the
+// caller has others. It is valid until the next apply.
+func (n *narrow) host(it *pass.Item, values bool) (*chunk.Chunk, error) {
 	x, st := it.X, it.Worker.Stream
 	if err := n.indices.Down(st, x.NNZ*4); err != nil {
 		return nil, err
 	}
-	if err := n.val.Down(st, x.NNZ*x.Kind.Bytes()); err != nil {
-		return nil, err
+	if values {
+		if err := n.val.Down(st, x.NNZ*x.Kind.Bytes()); err != nil {
+			return nil, err
+		}
 	}
 	if err := it.Sync(); err != nil {
 		return nil, err
@@ -209,10 +215,11 @@ func (n *narrow) host(it *pass.Item) (*chunk.Chunk, error) {
 		Row0: it.Row0, Rows: x.Rows, Cols: x.Cols, Kind: chunk.Kind(x.Kind),
 		Indptr: pass.View[int64](n.indptr, x.Rows+1), Indices: pass.View[uint32](n.indices, int(x.NNZ)),
 	}
-	switch c.Kind {
-	case chunk.Counts:
+	switch {
+	case !values:
+	case c.Kind == chunk.Counts:
 		c.Counts = pass.View[uint32](n.val, int(x.NNZ))
-	case chunk.Float32:
+	case c.Kind == chunk.Float32:
 		c.F32 = pass.View[float32](n.val, int(x.NNZ))
 	default:
 		c.F64 = pass.View[float64](n.val, int(x.NNZ))

@@ -75,26 +75,61 @@ func (g grid) source(t testing.TB, spanRows int) chunk.Source {
 	return src
 }
 
-// run is a sweep on a cpu that brings mistakes to light.
+// run is a sweep on a cpu that brings mistakes to light. With 3 workers it has
+// memory of its own, as a GPU; with 5 there are two such, and the pieces come
+// from the packed cache.
 func run(t testing.TB, src chunk.Source, workers int, steps ...pass.Step) error {
 	t.Helper()
 	ledger, delay := memory.New(0), uint64(workers)
 	if len(src.Spans()) > 25 {
 		delay = 0 // for the time it takes
 	}
-	dev, err := cpu.Open(cpu.Options{Ledger: ledger, Delay: delay, Poison: true})
-	if err != nil {
-		t.Fatal(err)
+	var devs []device.Backend
+	for range max(1, workers-3) {
+		dev, err := cpu.Open(cpu.Options{Ledger: ledger, Delay: delay, Poison: true, Apart: workers >= 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		devs = append(devs, dev)
 	}
-	s := pass.Sweep{Name: "test", Source: src, Backends: []device.Backend{dev}, Workers: workers, Steps: steps}
-	err = s.Run(context.Background())
-	if e := dev.Close(); e != nil {
-		t.Errorf("left in the backend: %v", e)
+	s := pass.Sweep{Name: "test", Source: src, Backends: devs, Workers: workers, Steps: steps}
+	if workers == 5 {
+		s.Source, s.Resident = packedOf(t, src), &pass.Resident{}
+	}
+	err := s.Run(context.Background())
+	s.Resident.Close()
+	for _, dev := range devs {
+		if e := dev.Close(); e != nil {
+			t.Errorf("left in the backend: %v", e)
+		}
 	}
 	if left := ledger.Leaks(); len(left) > 0 {
 		t.Errorf("left in the ledger: %v", left)
 	}
 	return err
+}
+
+// packedOf puts a source into a packed cache.
+func packedOf(t testing.TB, src chunk.Source) chunk.Source {
+	t.Helper()
+	_, cols := src.Shape()
+	c := chunk.NewCache(chunk.CacheOptions{MemoryLimit: 1 << 30, Spans: len(src.Spans()), Cols: cols})
+	var one chunk.Chunk
+	for i := range src.Spans() {
+		if err := errors.Join(src.Read(t.Context(), i, &one), c.Put(t.Context(), i, &one)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d, err := c.Seal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return d
 }
 
 // everyWay runs f for some matrices, splits of their rows and workers.
@@ -103,7 +138,7 @@ func everyWay(t *testing.T, f func(t *testing.T, g grid, src chunk.Source, worke
 		for kinds := range 3 {
 			g := newGrid(rows, 24, kinds)
 			for _, span := range []int{1, 7, 1000} {
-				for _, workers := range []int{1, 2, 5} {
+				for _, workers := range []int{1, 2, 3, 5} {
 					t.Run(fmt.Sprintf("%d rows/kinds %d/span %d/%d workers", rows, kinds, span, workers), func(t *testing.T) {
 						f(t, g, g.source(t, span), workers)
 					})
@@ -201,9 +236,10 @@ func full(c *chunk.Chunk, values []float32) grid {
 	for r := range g {
 		g[r] = make([]float64, c.Cols)
 		for i := c.Indptr[r]; i < c.Indptr[r+1]; i++ {
-			g[r][c.Indices[i]] = c.Value(i)
 			if values != nil {
 				g[r][c.Indices[i]] = float64(values[i])
+			} else {
+				g[r][c.Indices[i]] = c.Value(i)
 			}
 		}
 	}
@@ -270,11 +306,13 @@ func TestFirstSweep(t *testing.T) {
 func TestPackAll(t *testing.T) {
 	g := newGrid(30, 24, 2)
 	src := g.source(t, 7)
-	to := make(packed, len(src.Spans()))
-	if err := run(t, src, 2, &Pack{To: to}); err != nil {
-		t.Fatal(err)
+	for _, workers := range []int{2, 3, 5} {
+		to := make(packed, len(src.Spans()))
+		if err := run(t, src, workers, &Pack{To: to}); err != nil {
+			t.Fatal(err)
+		}
+		same(t, "packed cells", to.all(t), g)
 	}
-	same(t, "packed cells", to.all(t), g)
 }
 
 func TestCheck(t *testing.T) {

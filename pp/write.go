@@ -16,12 +16,17 @@ type WriteSparse struct {
 	Values bool // hand on transformed values (Item.Scale, then Log1p), not the stored ones
 	Log1p  bool
 	LnBase float64
-	// Put takes the pieces in row order. values is nil when the chunk's own are meant.
+	// Put takes the pieces in row order. values is nil when the chunk's own are
+	// meant; where it is not, the chunk's own may be missing.
 	Put func(ctx context.Context, c *chunk.Chunk, values []float32) error
 }
 
 // Name implements pass.Step.
 func (*WriteSparse) Name() string { return "write X" }
+
+// NeedsHost implements pass.HostReader: where all genes stay, the pieces are
+// handed on as they were read; else as they come back from the device.
+func (s *WriteSparse) NeedsHost() bool { return s.Map == nil }
 
 // End implements pass.Step.
 func (*WriteSparse) End(context.Context, []pass.Work) error { return nil }
@@ -58,7 +63,7 @@ func (k *sparseWork) Chunk(_ context.Context, it *pass.Item) (err error) {
 		if it.X, err = k.narrow.apply(it); err != nil {
 			return err
 		}
-		if k.c, err = k.narrow.host(it); err != nil {
+		if k.c, err = k.narrow.host(it, !k.s.Values); err != nil {
 			return err
 		}
 	}

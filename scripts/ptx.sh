@@ -13,7 +13,7 @@ trap 'rm -rf "$tmp"' EXIT
 mkdir -p kernels/ptx
 one() {
 	local stem=$1 out=kernels/ptx/$1.ptx
-	if [ -z "$check" ] && [ "$out" -nt "kernels/$stem.cu" ] && [ "$out" -nt kernels/common.cuh ]; then return; fi
+	if [ -z "$check" ] && [ "$out" -nt "kernels/$stem.cu" ] && [ -z "$(find kernels -maxdepth 1 -name '*.cuh' -newer "$out")" ]; then return; fi
 	# Comments of the compiler and the name of the folder would differ from machine to machine.
 	(cd kernels && "$nvcc" -ptx -std=c++17 -arch=compute_80 -fmad=false -o "$tmp/$stem.raw" "$stem.cu")
 	sed -e '/^\/\//d' -e 's/^\.version .*/.version 7.0/' "$tmp/$stem.raw" >"$tmp/$stem.ptx"

@@ -1,4 +1,5 @@
-// Kernels that try the emulator itself. GPUSC_BUG_SYNC takes one barrier out.
+// Kernels that try the emulator itself. Where there is a parameter bug, 1 takes out a
+// barrier.
 #include "cuda_emu.h"
 
 typedef unsigned long long u64;
@@ -18,16 +19,14 @@ extern "C" __global__ void t_copy(const u64 *x, u64 *y, long long n) {
 GPUSC_KERNEL(t_copy)
 
 // sum: the sum of blockDim.x values by warps, then over warps, then to all threads.
-extern "C" __global__ void __launch_bounds__(256) t_sum(const u64 *x, u64 *y, long long n) {
+extern "C" __global__ void __launch_bounds__(256) t_sum(const u64 *x, u64 *y, long long n, long long bug) {
     __shared__ u64 part[8];
     __shared__ u64 whole;
     long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
     u64 v = i < n ? x[i] : 0;
     for (int d = 16; d; d >>= 1) v += __shfl_down_sync(0xffffffffu, v, d);
     if (threadIdx.x % 32 == 0) part[threadIdx.x / 32] = v;
-#ifndef GPUSC_BUG_SYNC
-    __syncthreads();
-#endif
+    if (!bug) __syncthreads();
     if (threadIdx.x == 0) {
         u64 s = 0;
         for (unsigned w = 0; w < blockDim.x / 32; w++) s += part[w];
@@ -39,8 +38,8 @@ extern "C" __global__ void __launch_bounds__(256) t_sum(const u64 *x, u64 *y, lo
 GPUSC_KERNEL(t_sum)
 
 // reuse: shared memory is written again after it was read; the bug leaves out the
-// barrier between, which plain order may not show.
-extern "C" __global__ void t_reuse(u64 *y, long long rounds) {
+// barrier between, which not every order shows.
+extern "C" __global__ void t_reuse(u64 *y, long long rounds, long long bug) {
     GPUSC_DYNSHARED(u64, s);
     unsigned t = threadIdx.x, n = blockDim.x;
     u64 sum = 0;
@@ -48,20 +47,16 @@ extern "C" __global__ void t_reuse(u64 *y, long long rounds) {
         s[t] = u64(r) * n + t;
         __syncthreads();
         sum += s[(t + 1) % n];
-#ifndef GPUSC_BUG_REUSE
-        __syncthreads();
-#endif
+        if (!bug) __syncthreads();
     }
     y[blockIdx.x * n + t] = sum;
 }
 GPUSC_KERNEL(t_reuse)
 
-// diverge: half of the block misses the barrier (how 0), meets another one (1),
-// lanes of a warp differ (2, 3), a mask without its own lane (4).
+// diverge: threads meet from different lines (how 1), lanes of a warp differ (2, 3),
+// a mask lacks its own lane (4).
 extern "C" __global__ void t_diverge(u64 *y, long long how) {
     unsigned t = threadIdx.x;
-    if (how == 0 && t < blockDim.x / 2) __shfl_sync(0xffffffffu, t, 0), __syncthreads();
-    if (how == 0 && t >= blockDim.x / 2) while (__shfl_sync(1u << t % 32, t, 0) == 7) {}
     if (how == 1) {
         if (t % 2) {
             __syncthreads();
@@ -151,6 +146,15 @@ extern "C" __global__ void t_poison(u64 *y) {
     fixed[threadIdx.x] = free[threadIdx.x] = 1; // for the next block to find
 }
 GPUSC_KERNEL(t_poison)
+
+// shape: every thread of a grid of blocks of three dimensions writes where it is.
+extern "C" __global__ void t_shape(u64 *y) {
+    unsigned t = threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z);
+    unsigned b = blockIdx.x + gridDim.x * (blockIdx.y + gridDim.y * blockIdx.z);
+    u64 lane = __shfl_sync(0xffffffffu, t, 0); // the warp's first thread
+    y[b * (blockDim.x * blockDim.y * blockDim.z) + t] += u64(b) << 32 | (lane == t / 32 * 32 ? t : 0xffffu);
+}
+GPUSC_KERNEL(t_shape)
 
 // overrun: writes one value at x[n].
 extern "C" __global__ void t_overrun(unsigned char *x, long long n) { x[n] = 1; }
