@@ -46,10 +46,12 @@ race: ## tests of the concurrent packages under the race detector (needs a C com
 	@CGO_ENABLED=1 $(GO) test -race -short ./memory ./chunk/... ./pass ./cpu/... ./hdf5 ./anndata ./pp .
 
 .PHONY: lint
-lint: ## vet, gofumpt and staticcheck
+lint: ## vet, gofumpt and staticcheck; with a C compiler the CUDA build too
 	@$(GO) vet ./...
 	@out=$$($(GOFUMPT) -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not gofumpt-ed:" $$out; exit 1; }
 	@$(STATICCHECK) ./...
+	@! command -v gcc >/dev/null || scripts/cuda-env.sh $(GO) vet -tags cuda ./cuda .
+	@! command -v gcc >/dev/null || scripts/cuda-env.sh $(STATICCHECK) -tags cuda ./cuda .
 
 .PHONY: fuzz
 fuzz: ## every fuzz target, FUZZTIME each (default 30s)
