@@ -32,7 +32,7 @@ var arrows = map[string][]string{
 	"anndata":           {"chunk", "hdf5", "memory"},
 	"pass":              {"chunk", "chunk/pack", "device", "kernels", "memory"},
 	"pp":                {"pass", "chunk", "device", "kernels", "memory", "internal/loess"},
-	"decomp":            {"pass", "chunk", "device", "kernels", "memory", "internal/panel"},
+	"decomp":            {"pass", "chunk", "chunk/pack", "device", "kernels", "memory", "internal/panel"},
 	"plot":              {},
 	"internal/synth":    {"chunk"},
 	"bench/ops":         {"device", "kernels", "memory", "chunk", "chunk/pack", "decomp", "internal/synth"},

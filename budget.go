@@ -47,6 +47,7 @@ const (
 // divide opens the source and plans the memory. It fails when the budget cannot
 // do, before anything is read. With planOnly nothing is done that takes long.
 func (j *job) divide(ctx context.Context, planOnly bool) (err error) {
+	j.e.trim()
 	total := j.e.ledger.Free()
 	b := &budget{workers: pass.Workers(j.e.backends, j.e.o.Threads)}
 	most := int64(mostNNZ)
@@ -119,7 +120,8 @@ func (b *budget) devices(j *job, rows, nnz int64) {
 	}
 	b.resident = max(0, has-b.device) * 3 / 4
 	if j.do.pca { // comes when the cache is gone, and takes its place
-		b.device = max(b.device, decomp.GramMemory(j.expectedGenes(), j.e.o.Threads))
+		_, pca := decomp.GramDeviceMemory(j.expectedGenes(), gramStreams, j.e.o.Threads)
+		b.device = max(b.device, pca)
 	}
 }
 
@@ -151,7 +153,7 @@ func (b *budget) measure(j *job, src chunk.Source, rows, nnz int64) {
 	var pca []MemoryPart
 	if j.do.pca {
 		p := int64(j.expectedGenes())
-		pca = append(pca, MemoryPart{"covariance and components", decomp.GramMemory(int(p), j.e.o.Threads) + 8*p*p})
+		pca = append(pca, MemoryPart{"covariance and components", j.gramHost(int(p)) + 8*p*p})
 	}
 	sum := func(ps []MemoryPart) (n int64) {
 		for _, p := range ps {
@@ -162,6 +164,15 @@ func (b *budget) measure(j *job, src chunk.Source, rows, nnz int64) {
 	b.parts = append([]MemoryPart{{"figures of cells", cells}}, read...)
 	b.parts = append(b.parts, pca...)
 	b.need = cells + max(sum(read), sum(pca))
+}
+
+// gramHost is the host memory for the covariance of p genes, its result apart.
+func (j *job) gramHost(p int) int64 {
+	if j.e.backends[0].Info().Unified {
+		return decomp.GramMemory(p, j.e.o.Threads)
+	}
+	host, _ := decomp.GramDeviceMemory(p, gramStreams, j.e.o.Threads)
+	return int64(len(j.e.backends)) * host
 }
 
 // geneBytes is what a gene of a batch takes: the sums of each of w workers, their

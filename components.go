@@ -6,6 +6,7 @@ import (
 
 	"github.com/gpusc/gpusc/chunk"
 	"github.com/gpusc/gpusc/decomp"
+	"github.com/gpusc/gpusc/device"
 	"github.com/gpusc/gpusc/internal/errs"
 	"github.com/gpusc/gpusc/memory"
 	"github.com/gpusc/gpusc/pass"
@@ -48,6 +49,7 @@ func (j *job) covariance(ctx context.Context) (err error) {
 		return errs.At(errs.Data, j.path, "", "PCA wants at least 2 cells, and %d stay", j.nKept())
 	}
 	// The cache of all genes has done its work: PCA may have the memory.
+	j.e.trim()
 	if j.cache != nil {
 		j.resident.Drop(j.cache)
 		if err := j.cache.Close(); err != nil {
@@ -61,13 +63,15 @@ func (j *job) covariance(ctx context.Context) (err error) {
 	if j.p.Scale || j.p.MaxValue > 0 {
 		j.values.Std, j.values.Max = pp.ScaleStd(m.Var), j.p.MaxValue
 	}
-	streams, err := j.streams(j.e.o.Threads)
+	devices, err := j.gramDevices()
 	if err != nil {
 		return err
 	}
 	defer func() {
-		for _, s := range streams {
-			err = errors.Join(err, s.Close())
+		for _, d := range devices {
+			for _, s := range d.Streams {
+				err = errors.Join(err, s.Close())
+			}
 		}
 	}()
 	p := int64(len(j.selected))
@@ -75,13 +79,58 @@ func (j *job) covariance(ctx context.Context) (err error) {
 		return err
 	}
 	g := decomp.Gram{
-		Device: j.e.backends[0], Streams: streams, Source: j.tiles, Values: j.values, Plan: decomp.PlanGram(j.tileCells, n),
+		Devices: devices, Source: j.tiles, Values: j.values, Plan: decomp.PlanGram(j.tileCells, n), Threads: j.e.o.Threads,
 	}
 	if j.e.o.Progress != nil {
 		g.Done = func(rows int64) { j.e.o.Progress(pass.Progress{Pass: "covariance", Cells: rows, Of: n}) }
 	}
 	j.gram, err = g.Accumulate(ctx)
 	return err
+}
+
+// gramStreams is how many streams a device with memory of its own gets for the
+// covariance: while one multiplies dense genes, the other's sparse ones fill the
+// multiprocessors that are left over.
+const gramStreams = 2
+
+// gramDevices opens the streams that the covariance is computed on. On failure
+// those that were opened are closed.
+func (j *job) gramDevices() (out []decomp.GramDevice, err error) {
+	for _, b := range j.e.backends {
+		n := gramStreams
+		if b.Info().Unified {
+			n = j.e.o.Threads
+		}
+		d := decomp.GramDevice{Backend: b}
+		for range n {
+			s, e := b.Stream()
+			if e != nil {
+				err = e
+				break
+			}
+			d.Streams = append(d.Streams, s)
+		}
+		out = append(out, d)
+		if err == nil {
+			continue
+		}
+		for _, d := range out {
+			for _, s := range d.Streams {
+				_ = s.Close()
+			}
+		}
+		return nil, err
+	}
+	return out, nil
+}
+
+// eigenDevice is where products with the covariance run: a device with memory of
+// its own, nil for the host.
+func (j *job) eigenDevice() device.Backend {
+	if b := j.e.backends[0]; !b.Info().Unified {
+		return b
+	}
+	return nil
 }
 
 // scales are the factors of normalisation of the cells that stay; nil: none.
@@ -105,7 +154,7 @@ func (j *job) eigenvectors(ctx context.Context) (err error) {
 	j.gram = nil
 	defer j.products.Release()
 	j.pca, err = decomp.PCA(m, decomp.PCAOptions{
-		Components: j.p.NComps, Eigen: decomp.Options{Seed: j.e.o.Seed, Threads: j.e.o.Threads, Stop: ctx.Err},
+		Components: j.p.NComps, Device: j.eigenDevice(), Eigen: decomp.Options{Seed: j.e.o.Seed, Threads: j.e.o.Threads, Stop: ctx.Err},
 	})
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

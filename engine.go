@@ -90,6 +90,15 @@ func (e *Engine) apart() bool {
 	return slices.ContainsFunc(e.backends, func(b device.Backend) bool { return !b.Info().Unified })
 }
 
+// trim makes the devices give back what they keep for the next sweep.
+func (e *Engine) trim() {
+	for _, b := range e.backends {
+		if t, ok := b.(device.Trimmer); ok {
+			t.Trim()
+		}
+	}
+}
+
 // openBackends opens the devices that are asked for, or the processor.
 func (e *Engine) openBackends() (err error) {
 	if e.o.backends != nil {

@@ -343,19 +343,3 @@ func pick[T any](v []T, rows []int64) []T {
 	}
 	return out
 }
-
-// streams opens n streams on the engine's first backend.
-func (j *job) streams(n int) ([]device.Stream, error) {
-	var out []device.Stream
-	for range n {
-		s, err := j.e.backends[0].Stream()
-		if err != nil {
-			for _, o := range out {
-				_ = o.Close()
-			}
-			return nil, err
-		}
-		out = append(out, s)
-	}
-	return out, nil
-}

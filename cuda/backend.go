@@ -48,7 +48,8 @@ type backend struct {
 	twice     []string // what was freed twice
 	broken    error    // the first failure of a Free
 	events    []*cu.Event
-	idle      []*cu.Event      // events to use again
+	idle      []*cu.Event // events to use again
+	staging   staging
 	stuck     []unsafe.Pointer // staging memory that the driver did not take back
 	opened    int
 	closed    bool
@@ -179,6 +180,7 @@ func (b *backend) Close() error {
 		_ = s.Close() // its failure was the caller's to see
 	}
 	left = append(left, b.leftOvers()...)
+	b.Trim()
 	err := b.release()
 	if len(left) > 0 {
 		slices.Sort(left)

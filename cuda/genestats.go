@@ -56,7 +56,12 @@ func geneStats(s *stream, op *kernels.GeneStats) error {
 		return s.launch("genestats", "genestats_own", d,
 			m.indptr, m.indices, m.values, m.rows, m.cols, m.nnz, g.group, g.groups, o.each, sum, cells)
 	}
-	return s.inSlices(&g, 8, func(from, to int, words ptr) error {
+	return s.geneWords(&g, sum, cells)
+}
+
+// geneWords adds up counts in words of scratch memory, or without any.
+func (s *stream) geneWords(g *geneSums, sum, cells ptr) error {
+	return s.inSlices(g, 8, func(from, to int, words ptr) error {
 		return s.launch("genestats", "genestats_u32", warps(to-from), append(g.rowArgs(from, to), words, sum, cells)...)
 	}, func(words ptr) error {
 		return s.launch("genestats", "genestats_flush", threads(g.sums), words, g.sums, sum, cells)

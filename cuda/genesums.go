@@ -2,7 +2,11 @@
 
 package cuda
 
-import "github.com/gpusc/gpusc/internal/errs"
+import (
+	"gorgonia.org/cu"
+
+	"github.com/gpusc/gpusc/internal/errs"
+)
 
 // geneSums is what the operations have in common that add up over rows for each
 // group and gene; kernels/genesums.cuh says how.
@@ -84,8 +88,8 @@ func (s *stream) inPairs(g *geneSums, stem string, args []any, sum, sq ptr, more
 // multiprocessors returns how many the device has, and how much shared memory a block
 // can be given.
 func (s *stream) multiprocessors() (n, shared int, err error) {
-	const count, optIn = 16, 97 // of CUdevice_attribute
-	if n, err = s.b.ctx.dev.Attribute(count); err == nil {
+	const optIn cu.DeviceAttribute = 97 // CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN
+	if n, err = s.b.ctx.dev.Attribute(cu.MultiprocessorCount); err == nil {
 		shared, err = s.b.ctx.dev.Attribute(optIn)
 	}
 	if err != nil {

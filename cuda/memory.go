@@ -18,7 +18,6 @@ type block struct {
 	size  int64
 	kind  string // "buffer", "staging memory"
 	what  string
-	res   *memory.Reservation
 	freed atomic.Bool
 }
 
@@ -27,19 +26,20 @@ type buffer struct {
 	block
 	at  ptr
 	mem *memory.Block
+	res *memory.Reservation
 }
 
 // host implements device.Host: page-locked memory.
 type host struct {
 	block
-	p unsafe.Pointer
+	pages pages
 }
 
 // Size implements device.Buffer.
 func (k *buffer) Size() int64 { return k.size }
 
 // Bytes implements device.Host.
-func (h *host) Bytes() []byte { return unsafe.Slice((*byte)(h.p), h.size) }
+func (h *host) Bytes() []byte { return unsafe.Slice((*byte)(h.pages.p), h.size) }
 
 // end notes that the block is freed; false when it was before.
 func (k *block) end(self any) bool {
@@ -64,20 +64,6 @@ func (k *buffer) Free() {
 	k.res.Release()
 }
 
-// Free implements device.Host.
-func (h *host) Free() {
-	if !h.end(h) {
-		return
-	}
-	if err := h.b.ctx.do(func() error { return hostFree(h.p) }); err != nil {
-		h.b.trouble(tell(h.b.name, "freeing "+h.what, err))
-		h.b.mu.Lock()
-		h.b.stuck = append(h.b.stuck, h.p) // Close tries once more
-		h.b.mu.Unlock()
-	}
-	h.res.Release()
-}
-
 // Alloc implements device.Backend.
 func (b *backend) Alloc(n int64, what string) (device.Buffer, error) {
 	k, err := b.alloc(n, what)
@@ -87,20 +73,11 @@ func (b *backend) Alloc(n int64, what string) (device.Buffer, error) {
 	return k, nil
 }
 
-// HostAlloc implements device.Backend.
-func (b *backend) HostAlloc(n int64, what string) (device.Host, error) {
-	h, err := b.hostAlloc(n, what)
-	if err != nil {
-		return nil, err
-	}
-	return h, nil
-}
-
 // Share implements device.Backend: kernels read device memory only.
 func (b *backend) Share(device.Host) (device.Buffer, bool) { return nil, false }
 
-// reserve begins a block.
-func (b *backend) reserve(k *block, m memory.Kind, n, most int64, kind, what string) error {
+// begin begins a block.
+func (b *backend) begin(k *block, n, most int64, kind, what string) error {
 	b.mu.Lock()
 	closed := b.closed
 	b.mu.Unlock()
@@ -113,11 +90,7 @@ func (b *backend) reserve(k *block, m memory.Kind, n, most int64, kind, what str
 	if n > most {
 		return errs.New(errs.Budget, "%s needs %s, there are %s", what, memory.Bytes(n), memory.Bytes(most))
 	}
-	res, err := b.ledger.Reserve(m, what, n)
-	if err != nil {
-		return err
-	}
-	k.b, k.size, k.kind, k.what, k.res = b, n, kind, what, res
+	k.b, k.size, k.kind, k.what = b, n, kind, what
 	return nil
 }
 
@@ -132,34 +105,21 @@ func (b *backend) alloc(n int64, what string) (*buffer, error) { return b.allocF
 // allocFor makes a buffer whose first use is on a stream, or on any (nil).
 func (b *backend) allocFor(n int64, what string, s *stream) (*buffer, error) {
 	k := &buffer{}
-	if err := b.reserve(&k.block, memory.Device, n, b.total, "buffer", what); err != nil {
+	if err := b.begin(&k.block, n, b.total, "buffer", what); err != nil {
+		return nil, err
+	}
+	res, err := b.ledger.Reserve(memory.Device, what, n)
+	if err != nil {
 		return nil, err
 	}
 	mem, err := b.pool.alloc(n, what, s)
 	if err != nil {
-		k.res.Release()
+		res.Release()
 		return nil, errs.InFile(err, b.name)
 	}
-	k.mem, k.at = mem, ptr(mem.Addr)
+	k.mem, k.at, k.res = mem, ptr(mem.Addr), res
 	b.hold(k)
 	return k, nil
-}
-
-func (b *backend) hostAlloc(n int64, what string) (*host, error) {
-	h := &host{}
-	if err := b.reserve(&h.block, memory.Pinned, n, 1<<46, "staging memory", what); err != nil {
-		return nil, err
-	}
-	err := b.ctx.do(func() (err error) {
-		h.p, err = hostAlloc(max(n, 1))
-		return err
-	})
-	if err != nil {
-		h.res.Release()
-		return nil, tell(b.name, fmt.Sprintf("%s needs %s of page-locked memory", what, memory.Bytes(n)), err)
-	}
-	b.hold(h)
-	return h, nil
 }
 
 // scratch is memory that a stream's kernels use among themselves. It grows, and is

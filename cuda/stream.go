@@ -121,7 +121,7 @@ func (s *stream) hostBytes(x device.Host, off, n int64) (unsafe.Pointer, error) 
 	if !ok || k == nil {
 		return nil, s.within(nil, false, x, off, n)
 	}
-	return unsafe.Add(k.p, off), s.within(&k.block, true, x, off, n)
+	return unsafe.Add(k.pages.p, off), s.within(&k.block, true, x, off, n)
 }
 
 // Upload implements device.Stream.
@@ -270,7 +270,7 @@ func (s *stream) sync() error {
 			return err
 		}
 		if len(s.names) > 0 {
-			if err := cu.MemcpyDtoHAsync(s.host.p, cu.DevicePtr(s.status), statusBytes, s.cu); err != nil {
+			if err := cu.MemcpyDtoHAsync(s.host.pages.p, cu.DevicePtr(s.status), statusBytes, s.cu); err != nil {
 				return err
 			}
 		}
@@ -283,7 +283,7 @@ func (s *stream) sync() error {
 	if err != nil || len(s.names) == 0 { // no launch: the word is as it was
 		return err
 	}
-	w := (*status)(s.host.p)
+	w := (*status)(s.host.pages.p)
 	first := s.seq - uint64(len(s.names)) + 1
 	if w.seq <= s.seq {
 		name := "an operation"

@@ -10,26 +10,17 @@ import (
 // collect brings the sums back, stripe by stripe, into gene order, and corrects
 // them for the means.
 func (r *gramRun) collect() (*Moments, error) {
-	tile := &r.sets[0].tile
+	tile := &r.devices[0].sets[0].tile
 	w, p := tile.Width(), r.genes
 	rows := stripeRows(w)
-	host, err := r.Device.HostAlloc(int64(max(rows, 1))*int64(w)*8, "a stripe of the products of genes")
+	for _, d := range r.devices {
+		var err error
+		if d.stripe, err = d.Backend.HostAlloc(int64(max(rows, 1))*int64(w)*8, "a stripe of the products of genes"); err != nil {
+			return nil, err
+		}
+	}
+	buf, err := r.bring(-1, 1)
 	if err != nil {
-		return nil, err
-	}
-	defer host.Free()
-	buf := view[float64](host)
-	get := func(from int, n int) error {
-		src := r.acc
-		if from < 0 {
-			src, from = r.sum, 0
-		}
-		if err := r.gate.Download(host, 0, src, int64(from)*int64(w)*8, int64(n)*int64(w)*8); err != nil {
-			return err
-		}
-		return r.gate.Sync()
-	}
-	if err := get(-1, 1); err != nil {
 		return nil, err
 	}
 	sum := append([]float64(nil), buf[:w]...)
@@ -39,7 +30,7 @@ func (r *gramRun) collect() (*Moments, error) {
 	hot := tile.Groups() * kernels.GramGroup
 	for i0 := 0; i0 < w; i0 += rows {
 		k := min(rows, w-i0)
-		if err := get(i0, k); err != nil {
+		if buf, err = r.bring(i0, k); err != nil {
 			return nil, err
 		}
 		for i := i0; i < i0+k; i++ {
@@ -53,6 +44,37 @@ func (r *gramRun) collect() (*Moments, error) {
 		}
 	}
 	return m, nil
+}
+
+// bring returns n rows of the accumulator, from row from on, or the column sums
+// where from is negative. Of each element all devices but one have 0, as it was
+// cleared; no sum here is -0, so adding them up changes no bit of that one.
+func (r *gramRun) bring(from, n int) ([]float64, error) {
+	w := int64(r.devices[0].sets[0].tile.Width())
+	for _, d := range r.devices {
+		src, at := d.acc, int64(from)
+		if from < 0 {
+			src, at = d.sum, 0
+		}
+		if err := d.gate.Download(d.stripe, 0, src, at*w*8, int64(n)*w*8); err != nil {
+			return nil, err
+		}
+	}
+	var all []float64
+	for i, d := range r.devices {
+		if err := d.gate.Sync(); err != nil {
+			return nil, err
+		}
+		part := view[float64](d.stripe)[:int64(n)*w]
+		if i == 0 {
+			all = part
+			continue
+		}
+		for k, x := range part {
+			all[k] += x
+		}
+	}
+	return all, nil
 }
 
 // geneOfColumn is the gene of each column of the accumulator, -1 for filling.

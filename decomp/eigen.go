@@ -39,12 +39,12 @@ func (o Options) withDefaults() Options {
 
 // Mul computes a symmetric matrix times a block of vectors: dst = A src. Blocks
 // are n x cols, row by row: element i of vector c is at i*cols+c. It must give
-// the same bits for the same src.
-type Mul func(dst, src []float64, cols int)
+// the same bits for the same src. Its error ends the search.
+type Mul func(dst, src []float64, cols int) error
 
 // DenseMul returns the product with a dense symmetric matrix, n x n, which must
 // not change as long as it is used. threads is 0 for all; it changes no bit. The
-// function is for one goroutine at a time.
+// function is for one goroutine at a time and has no errors.
 func DenseMul(a []float64, n, threads int) Mul {
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
@@ -52,11 +52,18 @@ func DenseMul(a []float64, n, threads int) Mul {
 	threads = workers(threads, n*n)
 	sym := panel.NewSymmetric(panel.Best(), n, a)
 	pieces := func(pieces int, f func(int)) { shared(threads, pieces, f) }
+	return inPanels(n, func(dst, src []float64) error {
+		sym.Mul(dst, src, pieces)
+		return nil
+	})
+}
+
+// inPanels makes a Mul of a product with panel.Width vectors.
+func inPanels(n int, mul func(dst, src []float64) error) Mul {
 	var x, y []float64
-	return func(dst, src []float64, cols int) {
+	return func(dst, src []float64, cols int) error {
 		if cols == panel.Width {
-			sym.Mul(dst, src, pieces)
-			return
+			return mul(dst, src)
 		}
 		if x == nil {
 			x, y = make([]float64, n*panel.Width), make([]float64, n*panel.Width)
@@ -67,11 +74,14 @@ func DenseMul(a []float64, n, threads int) Mul {
 			for i := range n {
 				copy(x[i*panel.Width:], src[i*cols+c0:i*cols+c0+k])
 			}
-			sym.Mul(y, x, pieces)
+			if err := mul(y, x); err != nil {
+				return err
+			}
 			for i := range n {
 				copy(dst[i*cols+c0:i*cols+c0+k], y[i*panel.Width:])
 			}
 		}
+		return nil
 	}
 }
 
@@ -86,7 +96,7 @@ func DenseMul(a []float64, n, threads int) Mul {
 // larger one, go to a dense solver, which asks for all columns of A.
 //
 // Errors: errs.Usage if k is not between 1 and n; errs.Data for a matrix that is
-// not finite; errs.Limit when MaxIter restarts were not enough.
+// not finite; errs.Limit when MaxIter restarts were not enough; those of mul.
 func TopEigen(n int, mul Mul, k int, opt Options) (values, vectors []float64, err error) {
 	if n < 1 || k < 1 || k > n {
 		return nil, nil, errs.New(errs.Usage, "%d eigenvectors of a %d x %d matrix", k, n, n)
@@ -116,7 +126,9 @@ func denseTop(n int, mul Mul, k int, opt Options) (values, vectors []float64, er
 		for c := range cols {
 			src[(c0+c)*panel.Width+c] = 1
 		}
-		mul(dst, src, panel.Width)
+		if err := mul(dst, src, panel.Width); err != nil {
+			return nil, nil, err
+		}
 		for i := range n {
 			copy(a[i*n+c0:i*n+c0+cols], dst[i*panel.Width:])
 		}

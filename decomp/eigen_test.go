@@ -283,7 +283,7 @@ func BenchmarkTopEigen(b *testing.B) {
 			for range b.N {
 				muls := 0
 				mul := DenseMul(a, n, 2)
-				_, _, err := TopEigen(n, func(dst, src []float64, cols int) { muls++; mul(dst, src, cols) }, 50, Options{Threads: 2})
+				_, _, err := TopEigen(n, func(dst, src []float64, cols int) error { muls++; return mul(dst, src, cols) }, 50, Options{Threads: 2})
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -297,11 +297,12 @@ func BenchmarkTopEigen(b *testing.B) {
 func TestStop(t *testing.T) {
 	const n = 400
 	stop, products := errors.New("called off"), 0
-	mul := func(dst, src []float64, _ int) {
+	mul := func(dst, src []float64, _ int) error {
 		products++
 		for i := range src {
 			dst[i] = src[i] * float64(1+i%97)
 		}
+		return nil
 	}
 	_, _, err := TopEigen(n, mul, 5, Options{Stop: func() error {
 		if products > 2 {

@@ -2,6 +2,7 @@ package decomp
 
 import (
 	"context"
+	"strings"
 
 	"github.com/gpusc/gpusc/chunk"
 	"github.com/gpusc/gpusc/device"
@@ -87,18 +88,26 @@ func (v *Values) centers(common []bool) []float64 {
 	return c
 }
 
+// GramDevice is a device that a Gram is computed on.
+type GramDevice struct {
+	Backend device.Backend
+	Streams []device.Stream // at least one; used by Accumulate alone while it runs
+}
+
 // Gram computes centred sums of products of genes over all cells of a source,
-// on the streams of one device.
+// on the streams of one device or of several of the same kind.
 //
 // Source is a matrix of cells x genes, the selected genes only, whose spans are
 // the tiles: TileRows rows each, the last one fewer. Sums are rounded in an order
-// that depends on tiles only, so the number of streams does not change a bit.
+// that depends on tiles only, so the number of streams and of devices does not
+// change a bit: every device sees every tile and makes its share of the products.
 type Gram struct {
-	Device  device.Backend
-	Streams []device.Stream // at least one; used by Accumulate alone while it runs
+	Devices []GramDevice
 	Source  chunk.Source
 	Values  Values
 	Plan    Plan
+	// Threads that read ahead share out; 0: as many as there are streams.
+	Threads int
 	// Done, if set, is told after each tile how many rows are behind it.
 	Done func(rows int64)
 }
@@ -147,8 +156,8 @@ func (g *Gram) Accumulate(ctx context.Context) (*Moments, error) {
 
 func (g *Gram) check(rows, genes int64) error {
 	switch {
-	case len(g.Streams) == 0:
-		return errs.New(errs.Usage, "no stream given")
+	case len(g.Devices) == 0:
+		return errs.New(errs.Usage, "no device given")
 	case genes < 1 || genes > 1<<20:
 		return errs.New(errs.Usage, "a Gram matrix of %d genes cannot be made", genes).
 			Do("select between 1 and 2^20 genes")
@@ -156,6 +165,18 @@ func (g *Gram) check(rows, genes int64) error {
 		return errs.New(errs.Usage, "the plan is for %d genes, the source has %d", len(g.Plan.Rank), genes)
 	case g.Plan.Hot < 0 || int64(g.Plan.Hot) > genes || int64(g.Plan.Hot) != genes && g.Plan.Hot%kernels.GramGroup != 0:
 		return errs.New(errs.Usage, "Hot is %d of %d genes", g.Plan.Hot, genes)
+	}
+	kind := ""
+	for i, d := range g.Devices {
+		k, _, _ := strings.Cut(d.Backend.Info().Name, ":")
+		if len(d.Streams) == 0 {
+			return errs.New(errs.Usage, "no stream of %s given", d.Backend.Info().Name)
+		}
+		// Backends of different kinds do not share the elements out alike.
+		if i > 0 && k != kind {
+			return errs.New(errs.Usage, "a Gram matrix on devices of two kinds, %s and %s", kind, k)
+		}
+		kind = k
 	}
 	seen := make([]bool, genes)
 	for _, k := range g.Plan.Rank {

@@ -17,12 +17,25 @@ import (
 // run accumulates with so many streams; hot < 0 leaves the choice to PlanGram.
 func (c *cells) run(t testing.TB, v Values, hot, streams int, opt cpu.Options) *Moments {
 	t.Helper()
-	dev, ss := openCPU(t, streams, opt)
+	return c.runOn(t, v, hot, onCPU(t, 1, streams, opt))
+}
+
+// onCPU opens so many devices with so many streams each.
+func onCPU(t testing.TB, devices, streams int, opt cpu.Options) (out []GramDevice) {
+	for range devices {
+		dev, ss := openCPU(t, streams, opt)
+		out = append(out, GramDevice{dev, ss})
+	}
+	return out
+}
+
+func (c *cells) runOn(t testing.TB, v Values, hot int, devices []GramDevice) *Moments {
+	t.Helper()
 	plan := PlanGram(c.detected(), int64(c.rows))
 	if hot >= 0 {
 		plan.Rank, plan.Hot = ranks(sortedDown(c.detected()), hot), hot
 	}
-	g := &Gram{Device: dev, Streams: ss, Source: c, Values: v, Plan: plan}
+	g := &Gram{Devices: devices, Source: c.source(), Values: v, Plan: plan}
 	m, err := g.Accumulate(context.Background())
 	if err != nil {
 		t.Fatal(err)
@@ -146,13 +159,14 @@ func TestGramErrors(t *testing.T) {
 	short, twice, odd := plan, plan, plan
 	short.Rank, twice.Rank, odd.Hot = plan.Rank[:5], make([]uint32, 10), 3
 	for name, g := range map[string]*Gram{
-		"no streams":  {Device: dev, Source: c, Plan: plan},
-		"short rank":  {Device: dev, Streams: ss, Source: c, Plan: short},
-		"twice":       {Device: dev, Streams: ss, Source: c, Plan: twice},
-		"hot":         {Device: dev, Streams: ss, Source: c, Plan: odd},
-		"zero std":    {Device: dev, Streams: ss, Source: c, Plan: plan, Values: Values{Std: make([]float64, 10)}},
-		"clip no std": {Device: dev, Streams: ss, Source: c, Plan: plan, Values: Values{Max: 1}},
-		"scale":       {Device: dev, Streams: ss, Source: c, Plan: plan, Values: Values{Scale: make([]float64, 3)}},
+		"no device":   {Source: c, Plan: plan},
+		"no streams":  {Devices: []GramDevice{{Backend: dev}}, Source: c, Plan: plan},
+		"short rank":  {Devices: []GramDevice{{dev, ss}}, Source: c, Plan: short},
+		"twice":       {Devices: []GramDevice{{dev, ss}}, Source: c, Plan: twice},
+		"hot":         {Devices: []GramDevice{{dev, ss}}, Source: c, Plan: odd},
+		"zero std":    {Devices: []GramDevice{{dev, ss}}, Source: c, Plan: plan, Values: Values{Std: make([]float64, 10)}},
+		"clip no std": {Devices: []GramDevice{{dev, ss}}, Source: c, Plan: plan, Values: Values{Max: 1}},
+		"scale":       {Devices: []GramDevice{{dev, ss}}, Source: c, Plan: plan, Values: Values{Scale: make([]float64, 3)}},
 	} {
 		if _, err := g.Accumulate(context.Background()); !errors.Is(err, errs.Usage) {
 			t.Errorf("%s: %v", name, err)
@@ -160,7 +174,7 @@ func TestGramErrors(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	g := &Gram{Device: dev, Streams: ss, Source: c, Plan: plan}
+	g := &Gram{Devices: []GramDevice{{dev, ss}}, Source: c, Plan: plan}
 	if _, err := g.Accumulate(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}

@@ -97,7 +97,9 @@ func clustered(theta []float64) bool {
 
 // step multiplies the newest block, extends t, and makes the next block.
 func (z *lanczos) step() error {
-	z.mul(z.w, z.panel(z.used), width)
+	if err := z.mul(z.w, z.panel(z.used), width); err != nil {
+		return err
+	}
 	z.used++
 	size := z.m * width
 	for range 2 { // the second time takes off what rounding left in

@@ -1,6 +1,9 @@
 package decomp
 
 import (
+	"errors"
+
+	"github.com/gpusc/gpusc/device"
 	"github.com/gpusc/gpusc/internal/errs"
 )
 
@@ -12,6 +15,9 @@ type PCAOptions struct {
 	// Components; 0: 50, or one less than cells or genes where those are 50 or fewer.
 	Components int
 	Eigen      Options
+	// Device is where products with the covariance run; nil: on the host. It
+	// changes no bit.
+	Device device.Backend
 }
 
 // Result is a principal component analysis.
@@ -50,7 +56,7 @@ func (o PCAOptions) components(cells int64, genes int) (int, error) {
 // uses up Products (see Moments.Covariance).
 //
 // Errors: errs.Data for fewer than two cells or genes; errs.Usage for more
-// components than min(cells, genes) - 1; what TopEigen returns.
+// components than min(cells, genes) - 1; what TopEigen and the device return.
 //
 // Reference: scanpy.pp.pca(svd_solver="covariance_eigh"), sklearn.decomposition.PCA.
 func PCA(m *Moments, opt PCAOptions) (*Result, error) {
@@ -67,7 +73,7 @@ func PCA(m *Moments, opt PCAOptions) (*Result, error) {
 	for i := range p {
 		total += c[i*p+i]
 	}
-	values, vectors, err := TopEigen(p, DenseMul(c, p, opt.Eigen.Threads), k, opt.Eigen)
+	values, vectors, err := topOf(c, p, k, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -85,6 +91,19 @@ func PCA(m *Moments, opt PCAOptions) (*Result, error) {
 		}
 	}
 	return r, nil
+}
+
+// topOf finds the first k eigenvectors of the covariance.
+func topOf(c []float64, p, k int, opt PCAOptions) (values, vectors []float64, err error) {
+	if opt.Device == nil {
+		return TopEigen(p, DenseMul(c, p, opt.Eigen.Threads), k, opt.Eigen)
+	}
+	mul, done, err := DeviceMul(opt.Device, c, p)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	return TopEigen(p, mul, k, opt.Eigen)
 }
 
 // Weights folds scaling and means into what kernels.Project takes: w is Genes x

@@ -95,18 +95,42 @@ func ranks(byCount []int32, hot int) []uint32 {
 }
 
 // GramMemory returns the bytes of buffers and staging memory that Gram needs for
-// a number of genes and streams, besides its result (8*genes*genes), when every
-// gene is held in full and one value in eight is stored. Tiles that store more
-// make it grow, within the budget.
+// a number of genes and streams, on a device that works in host memory, besides
+// its result (8*genes*genes), when every gene is held in full and one value in
+// eight is stored. Tiles that store more make it grow, within the budget.
 func GramMemory(genes, threads int) int64 {
+	host, dev := gramParts(genes, threads)
+	return host + dev + int64(numReaders(threads)+1)*gramSlot(genes)
+}
+
+// GramDeviceMemory is GramMemory for devices with memory of their own, when that
+// many threads read: the staging memory that each device needs on the host, and
+// the memory on each device with that many streams. What PCA needs there
+// (PCAOptions.Device) is less and comes later.
+func GramDeviceMemory(genes, streams, threads int) (host, dev int64) {
+	host, dev = gramParts(genes, streams)
+	slots := int64(numReaders(threads)+1) * gramSlot(genes)
+	rows, w := int64(TileRows(genes)), int64(genes+kernels.GramGroup)
+	// An entry's place in its column is found with a bit for each row and gene.
+	scratch := int64(streams) * (rows*w/8*5/4 + 8*w)
+	return host + slots, dev + slots + 2*gramSlot(genes) + scratch
+}
+
+// gramParts are the bytes of staging memory and on the device, but for chunks.
+func gramParts(genes, threads int) (host, dev int64) {
 	t := kernels.GramTile{Rows: TileRows(genes), Genes: genes, Hot: genes}
 	rows, w := int64(t.Rows), int64(t.Width())
 	nnz := firstNNZ(t.Rows, genes)
 	tile := rows*w*4 + rows*4 + nnz*20 + rows/kernels.GramBlock*(w*8+4)
-	slot := rows*16 + 8 + nnz*8
 	stripe := 8 * w * int64(stripeRows(int(w)))
-	const rounding = 256 << 10 // backends hand out whole pages
-	return w*w*8 + sets*tile + int64(numReaders(threads)+1)*slot + stripe + 5*8*w + rounding
+	const rounding = 128 << 10 // backends hand out whole pages
+	return stripe + 5*8*w + rounding, w*w*8 + sets*tile + 5*8*w + rounding
+}
+
+// gramSlot is the bytes of a chunk.
+func gramSlot(genes int) int64 {
+	rows := TileRows(genes)
+	return int64(rows)*16 + 8 + firstNNZ(rows, genes)*8
 }
 
 // firstNNZ is the number of stored values that room is made for at first.

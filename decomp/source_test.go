@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/gpusc/gpusc/chunk"
+	"github.com/gpusc/gpusc/chunk/pack"
 	"github.com/gpusc/gpusc/cpu"
 	"github.com/gpusc/gpusc/device"
 	"github.com/gpusc/gpusc/kernels"
@@ -21,6 +22,32 @@ type cells struct {
 	val         []float64
 	spans       []chunk.Span
 	ownSlices   bool // Read gives slices of its own
+	packed      bool // to be read as source, which has packed chunks
+}
+
+// source is c, or with packed chunks.
+func (c *cells) source() chunk.Source {
+	if c.packed {
+		return packedCells{c}
+	}
+	return c
+}
+
+// packedCells is cells that can be had packed.
+type packedCells struct{ *cells }
+
+func (c packedCells) PackedSize(i int) int64 {
+	b, _ := c.Packed(i, nil)
+	return int64(len(b))
+}
+
+func (c packedCells) Packed(i int, buf []byte) ([]byte, error) {
+	var k chunk.Chunk
+	if err := c.Read(context.Background(), i, &k); err != nil {
+		return nil, err
+	}
+	m := pack.Matrix{Rows: k.Rows, Cols: k.Cols, Kind: uint8(k.Kind), Indptr: k.Indptr, Indices: k.Indices, Counts: k.Counts, F32: k.F32, F64: k.F64}
+	return pack.Append(buf[:0], m, &pack.Scratch{})
 }
 
 func (c *cells) Shape() (int64, int64) { return int64(c.rows), int64(c.genes) }

@@ -16,6 +16,7 @@ static const size_t guard = 256, page = 4096;
 static const size_t largeBytes = 1 << 20, patternBytes = 16 << 20;
 static const unsigned char freshByte = 0xff, freedByte = 0xdd, guardByte = 0xfb;
 static const size_t keptBytes = 64 << 20, keptBlocks = 256;
+static const size_t maxPoison = 64 << 20; // AddressSanitizer needs an eighth of it
 
 static size_t roundUp(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
@@ -100,14 +101,14 @@ static void dropMemory(const Block &b) {
     } else if (!mapPattern(b.base - page, mappedBytes(b), freedByte)) {
         fatal("no memory to overwrite what was freed");
     }
-    POISON(b.base, b.bytes);
+    POISON(b.base, b.bytes < maxPoison ? b.bytes : maxPoison);
     kept.push_back(b);
     keptNow += b.mapped ? 0 : b.bytes;
     while (keptNow > keptBytes || kept.size() > keptBlocks) {
         Block old = kept.front();
         kept.pop_front();
         keptNow -= old.mapped ? 0 : old.bytes;
-        UNPOISON(old.base, old.bytes);
+        UNPOISON(old.base, old.bytes < maxPoison ? old.bytes : maxPoison);
         giveBack(old);
     }
 }

@@ -119,4 +119,4 @@ struct Case {
     const char *name;
     void (*run)(int argc, char **argv);
 };
-extern const Case kernelCases[], streamCases[], memoryCases[], blasCases[];
+extern const Case kernelCases[], streamCases[], memoryCases[], blasCases[], mathCases[];

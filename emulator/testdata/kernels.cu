@@ -147,6 +147,15 @@ extern "C" __global__ void t_poison(u64 *y) {
 }
 GPUSC_KERNEL(t_poison)
 
+// shape: every thread of a grid of blocks of three dimensions writes where it is.
+extern "C" __global__ void t_shape(u64 *y) {
+    unsigned t = threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z);
+    unsigned b = blockIdx.x + gridDim.x * (blockIdx.y + gridDim.y * blockIdx.z);
+    u64 lane = __shfl_sync(0xffffffffu, t, 0); // the warp's first thread
+    y[b * (blockDim.x * blockDim.y * blockDim.z) + t] += u64(b) << 32 | (lane == t / 32 * 32 ? t : 0xffffu);
+}
+GPUSC_KERNEL(t_shape)
+
 // overrun: writes one value at x[n].
 extern "C" __global__ void t_overrun(unsigned char *x, long long n) { x[n] = 1; }
 GPUSC_KERNEL(t_overrun)

@@ -38,7 +38,7 @@ int main(int argc, char **argv) {
     if (argc < 3) return 2;
     std::ifstream in(argv[1]);
     ptx.assign(std::istreambuf_iterator<char>(in), {});
-    for (const Case *cases : {kernelCases, streamCases, memoryCases, blasCases}) {
+    for (const Case *cases : {kernelCases, streamCases, memoryCases, blasCases, mathCases}) {
         for (const Case *c = cases; c->name; c++) {
             if (strcmp(c->name, argv[2]) != 0) continue;
             c->run(argc - 3, argv + 3);
