@@ -81,6 +81,11 @@ emulator-asan: ## the same with AddressSanitizer, for use with LD_PRELOAD of lib
 gpu-bundle: ## bin/gpu-bundle.tar.gz: tests and benchmarks for a machine with a GPU
 	@scripts/gpu-bundle.sh
 
+.PHONY: test-bundle
+test-bundle: gpu-bundle emulator ## the bundle's script at tiny sizes on the emulator
+	@rm -rf bin/test-bundle && mkdir -p bin/test-bundle && tar -xzf bin/gpu-bundle.tar.gz -C bin/test-bundle
+	@LD_LIBRARY_PATH=$(CURDIR)/bin/emulator GPUSC_BUNDLE_SMALL=1 bin/test-bundle/gpu-bundle/run.sh bin/test-bundle/out
+
 .PHONY: image
 image: ## gpusc:dev, the container image with CUDA devices (needs docker)
 	@docker build --build-arg VERSION=$(VERSION) -t gpusc:dev .
