@@ -17,13 +17,29 @@ help: ## list the targets
 build: ## bin/gpusc: one static binary
 	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/gpusc ./cmd/gpusc
 
+.PHONY: build-cuda
+build-cuda: ## bin/gpusc-cuda: with CUDA devices; needs a C compiler and pip, no CUDA
+	@scripts/cuda-env.sh $(GO) build -tags cuda -trimpath -ldflags '$(LDFLAGS)' -o bin/gpusc-cuda ./cmd/gpusc
+
+.PHONY: ptx
+ptx: ## compile kernels/*.cu that have changed, with nvcc from Python wheels
+	@scripts/ptx.sh
+
+.PHONY: check-ptx
+check-ptx: ## compile all kernels and compare with the PTX that is there
+	@scripts/ptx.sh check
+
 .PHONY: demo
 demo: build ## 20,000 made-up cells from counts to PCA and pictures, in demo/
 	@bin/gpusc demo demo --force
 
 .PHONY: test
 test: build ## all tests; makes .venv with scanpy, anndata and h5py to compare with
-	@py=$$(scripts/venv.sh) && GPUSC_PYTHON="$$py" $(GO) test -timeout 20m ./...
+	@scripts/test.sh
+
+.PHONY: test-cuda
+test-cuda: ## tests of the CUDA build on the emulator (GPU=1: on real devices)
+	@scripts/test-cuda.sh
 
 .PHONY: race
 race: ## tests of the concurrent packages under the race detector (needs a C compiler)
@@ -58,6 +74,22 @@ emulator: ## bin/emulator/libcuda.so.1: kernels/*.cu for the CPU, to test the cu
 .PHONY: emulator-asan
 emulator-asan: ## the same with AddressSanitizer, for use with LD_PRELOAD of libasan
 	@$(MAKE) --no-print-directory -j2 -f emulator/Makefile OUT=$${EMUOUT:-bin/emulator-asan} FLAGS="$${EMUFLAGS:-}" ASAN=1
+
+.PHONY: gpu-bundle
+gpu-bundle: ## bin/gpu-bundle.tar.gz: tests and benchmarks for a machine with a GPU
+	@scripts/gpu-bundle.sh
+
+.PHONY: image
+image: ## gpusc:dev, the container image with CUDA devices (needs docker)
+	@docker build --build-arg VERSION=$(VERSION) -t gpusc:dev .
+
+.PHONY: image-steps
+image-steps: ## the steps of the Dockerfile outside a container, as a test of it
+	@scripts/image-steps.sh
+
+.PHONY: lint-image
+lint-image: ## hadolint on the Dockerfile
+	@scripts/lint-image.sh
 
 .PHONY: clean
 clean: ## remove what was built

@@ -101,6 +101,49 @@ func TestApart(t *testing.T) {
 	}
 }
 
+// TestApartMemory: the plan knows what the host and the devices need, and the
+// second sweep over the cache copies next to nothing to a device.
+func TestApartMemory(t *testing.T) {
+	ctx, dir := context.Background(), t.TempDir()
+	in := filepath.Join(dir, "counts.h5ad")
+	with(t, gpusc.Options{Memory: 256 << 20}, func(e *gpusc.Engine) error {
+		_, err := e.Synth(ctx, in, gpusc.SynthOptions{Cells: 4000, Genes: 3000, Counts: 1500})
+		return err
+	})
+	p := gpusc.DefaultPipeline()
+	p.HVG.NTopGenes, p.NComps = 200, 10
+	const budget = 1 << 30
+	for _, n := range []int{1, 2} {
+		left := int64(budget)
+		for range 4 {
+			out := filepath.Join(dir, fmt.Sprint(n, left))
+			with(t, gpusc.Options{Memory: budget, Threads: 2}.On(apart(n, 0)), func(e *gpusc.Engine) error {
+				taken, err := e.Ledger().Reserve(memory.Host, "others", budget-left)
+				check(t, err)
+				defer taken.Release()
+				plan, err := e.Plan(ctx, in, p)
+				check(t, err)
+				r, err := e.Run(ctx, in, out, p)
+				check(t, err)
+				if peak := e.Ledger().PeakOf(memory.Device); peak > int64(n)*plan.Device+plan.Cache {
+					t.Errorf("%d devices, %d bytes left: %d bytes on the devices, planned were %d each and %d of cache", n, left, peak, plan.Device, plan.Cache)
+				}
+				var up []int64
+				for _, s := range r.Steps {
+					if s.Name == "packed cache" {
+						up = append(up, s.Up)
+					}
+				}
+				if len(up) != 2 || up[1] > up[0]/2 {
+					t.Errorf("%d devices: %v bytes went up in the sweeps over the cache", n, up)
+				}
+				left = plan.Need + 1<<10 // just enough, for the next round
+				return nil
+			})
+		}
+	}
+}
+
 // TestApartSteps is TestApart for single steps, on a file of logarithms too.
 func TestApartSteps(t *testing.T) {
 	ctx, dir := context.Background(), t.TempDir()

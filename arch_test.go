@@ -24,6 +24,8 @@ var arrows = map[string][]string{
 	"kernels":           {"device"},
 	"cpu":               {"device", "kernels", "memory", "chunk/pack", "cpu/gramkern", "internal/panel"},
 	"cpu/gramkern":      {},
+	"cuda":              {"device", "kernels", "kernels/ptx", "memory"},
+	"kernels/ptx":       {},
 	"chunk":             {"memory", "chunk/pack"},
 	"chunk/pack":        {},
 	"hdf5":              {"internal/codec", "memory"},
@@ -33,6 +35,7 @@ var arrows = map[string][]string{
 	"decomp":            {"pass", "chunk", "chunk/pack", "device", "kernels", "memory", "internal/panel"},
 	"plot":              {},
 	"internal/synth":    {"chunk"},
+	"bench/ops":         {"device", "kernels", "memory", "chunk", "chunk/pack", "decomp", "internal/synth"},
 }
 
 // TestArrows holds the layers apart: data flows one way.

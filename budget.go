@@ -3,12 +3,10 @@ package gpusc
 import (
 	"context"
 	"os"
-	"slices"
 
 	"github.com/gpusc/gpusc/anndata"
 	"github.com/gpusc/gpusc/chunk"
 	"github.com/gpusc/gpusc/decomp"
-	"github.com/gpusc/gpusc/device"
 	"github.com/gpusc/gpusc/internal/errs"
 	"github.com/gpusc/gpusc/memory"
 	"github.com/gpusc/gpusc/pass"
@@ -49,10 +47,11 @@ const (
 // divide opens the source and plans the memory. It fails when the budget cannot
 // do, before anything is read. With planOnly nothing is done that takes long.
 func (j *job) divide(ctx context.Context, planOnly bool) (err error) {
+	j.e.trim()
 	total := j.e.ledger.Free()
 	b := &budget{workers: pass.Workers(j.e.backends, j.e.o.Threads)}
 	most := int64(mostNNZ)
-	if slices.ContainsFunc(j.e.backends, func(b device.Backend) bool { return !b.Info().Unified }) {
+	if j.e.apart() {
 		most = apartNNZ
 	}
 	b.spanNNZ = min(most, max(leastNNZ, total/8/int64(b.workers)/perValue))
@@ -96,8 +95,9 @@ func (j *job) divide(ctx context.Context, planOnly bool) (err error) {
 }
 
 // devices plans the memory of the devices that have their own: whatever a worker
-// holds as staging memory lies there once more, and what PCA works on. Of what
-// they have beyond, a part is left to the pool's gaps and to other processes.
+// holds as staging memory lies there once more, beside the piece as it is packed,
+// and then what PCA works on. Of what they have beyond, a part is left to the
+// pool's gaps and to other processes.
 func (b *budget) devices(j *job, rows, nnz int64) {
 	b.device, b.resident = 0, 0
 	has := int64(0) // the least that one of them has
@@ -114,7 +114,7 @@ func (b *budget) devices(j *job, rows, nnz int64) {
 	}
 	n := int64(len(j.e.backends))
 	w := (int64(b.workers) + n - 1) / n
-	b.device = w*j.slotBytes(rows, nnz) + j.nvars*int64(j.nBatches())*j.geneBytes(w)
+	b.device = w*(j.slotBytes(rows, nnz)+packedPerValue*nnz) + j.nvars*int64(j.nBatches())*j.geneBytes(w)
 	if j.do.write == "scaled" {
 		b.device += w * pp.DenseBytes(int(j.nvars))
 	}

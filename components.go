@@ -49,6 +49,7 @@ func (j *job) covariance(ctx context.Context) (err error) {
 		return errs.At(errs.Data, j.path, "", "PCA wants at least 2 cells, and %d stay", j.nKept())
 	}
 	// The cache of all genes has done its work: PCA may have the memory.
+	j.e.trim()
 	if j.cache != nil {
 		j.resident.Drop(j.cache)
 		if err := j.cache.Close(); err != nil {

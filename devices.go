@@ -1,6 +1,7 @@
 package gpusc
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,13 +12,17 @@ import (
 
 	"github.com/gpusc/gpusc/cpu"
 	"github.com/gpusc/gpusc/device"
+	"github.com/gpusc/gpusc/internal/errs"
 	"github.com/gpusc/gpusc/memory"
 )
 
 // DeviceList is what Devices finds.
 type DeviceList struct {
 	Devices []device.Info `json:"devices"`
+	Driver  string        `json:"driver,omitempty"` // version of CUDA that the driver is for
 	Notes   []string      `json:"notes"`
+
+	trouble error // why there is no GPU, or not all of them
 }
 
 // Devices lists where kernels can run in this build on this machine, and says
@@ -28,7 +33,21 @@ func Devices() *DeviceList {
 		d.Devices = append(d.Devices, b.Info())
 		_ = b.Close()
 	}
-	d.Notes = append(d.Notes, "cuda is not in this build")
+	kind := gpuKind()
+	if kind == nil {
+		d.Notes = append(d.Notes, "cuda is not in this build (make build-cuda)")
+		return d
+	}
+	found, err := kind.list()
+	d.Devices = append(d.Devices, found...)
+	if len(found) > 0 {
+		d.Driver = kind.driver()
+		d.Notes = append(d.Notes, "the driver is for CUDA "+d.Driver)
+	}
+	if err != nil {
+		d.Notes = append(d.Notes, err.Error())
+		d.trouble = err
+	}
 	return d
 }
 
@@ -69,7 +88,12 @@ func Doctor(o Options) *Diagnosis {
 		}
 		d.Findings = append(d.Findings, Finding{what, found, ok, remedy})
 	}
-	for _, i := range Devices().Devices {
+	list := Devices()
+	for _, i := range list.Devices {
+		if i.Name != "cpu" {
+			add(i.Name, fmt.Sprintf("%s, %s, %s, driver for CUDA %s", i.Model, i.Compute, memory.Bytes(i.Memory), list.Driver), true, "")
+			continue
+		}
 		fast := strings.Contains(i.Compute, "avx2") || strings.Contains(i.Compute, "avx512")
 		add("processor", fmt.Sprintf("%s, %d cores, %s", i.Model, runtime.NumCPU(), i.Compute), fast,
 			"the fast kernels want AVX2; this processor uses the portable ones")
@@ -95,8 +119,14 @@ func Doctor(o Options) *Diagnosis {
 	} else {
 		add("scratch", fmt.Sprintf("%s, %s free", tmp, memory.Bytes(free)), free >= 1<<30, "scratch holds about 2 bytes for each stored value: name a larger disk with --tmp")
 	}
-	for _, n := range Devices().Notes {
-		add("devices", n, true, "")
+	if list.trouble != nil {
+		found, remedy := list.trouble.Error(), "use --device cpu"
+		if e := (*errs.E)(nil); errors.As(list.trouble, &e) {
+			found, remedy = e.Msg, e.Remedy
+		}
+		add("GPU", found, false, remedy)
+	} else if gpuKind() == nil {
+		add("GPU", "not in this build (make build-cuda)", true, "")
 	}
 	return d
 }

@@ -9,7 +9,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/gpusc/gpusc/cpu"
@@ -22,7 +22,7 @@ import (
 // Options says where and with how much work is done. The zero value uses all
 // cores, a share of the machine's memory and the best device there is.
 type Options struct {
-	Device       string // "auto" (or ""), "cpu"; see Devices
+	Device       string // "auto" (or ""): a GPU where one answers; "cpu"; "cuda": all GPUs; "cuda:0,1"; see Devices
 	Memory       int64  // bytes of host memory for everything large; 0: DefaultBudget of package memory
 	DeviceMemory int64  // cap of each device; 0: none
 	Threads      int    // 0: GOMAXPROCS
@@ -71,37 +71,57 @@ func Open(_ context.Context, o Options) (*Engine, error) {
 			Do("give --memory %s or more", memory.Arg(minBudget))
 	}
 	e.ledger = memory.New(e.budget)
-	switch d := e.o.Device; {
-	case d == "" || d == "auto" || d == "cpu":
-	case d != "cuda" && !strings.HasPrefix(d, "cuda:"):
-		return nil, errs.New(errs.Usage, "there is no device %q", d).Do("use auto or cpu; gpusc devices lists what there is")
-	default:
-		return nil, errs.New(errs.Resource, "device %q is not in this build", e.o.Device).Do("use --device cpu; gpusc devices lists what there is")
-	}
 	// The collector is told the promise too: garbage must not outgrow the budget.
-	if o.DeviceMemory > 0 {
-		e.log.Warn("--device-memory has no effect: the processor is the only device in use")
-	}
 	// Large buffers are made once, so collecting often costs little and keeps what
 	// the process holds close to what it uses. Both settings are the process's.
 	debug.SetMemoryLimit(e.budget + goOverhead)
 	debug.SetGCPercent(30)
-	var err error
-	if e.backends, err = e.openBackends(); err != nil {
+	if err := e.openBackends(); err != nil {
 		return nil, err
+	}
+	if o.DeviceMemory > 0 && !e.apart() {
+		e.log.Warn("--device-memory has no effect: the processor is the only device in use")
 	}
 	return e, nil
 }
 
-func (e *Engine) openBackends() ([]device.Backend, error) {
+// apart tells whether a device has memory of its own.
+func (e *Engine) apart() bool {
+	return slices.ContainsFunc(e.backends, func(b device.Backend) bool { return !b.Info().Unified })
+}
+
+// trim makes the devices give back what they keep for the next sweep.
+func (e *Engine) trim() {
+	for _, b := range e.backends {
+		if t, ok := b.(device.Trimmer); ok {
+			t.Trim()
+		}
+	}
+}
+
+// openBackends opens the devices that are asked for, or the processor.
+func (e *Engine) openBackends() (err error) {
 	if e.o.backends != nil {
-		return e.o.backends(e.ledger)
+		e.backends, err = e.o.backends(e.ledger)
+		return err
+	}
+	gpus, why, err := openGPUs(e.o, e.ledger)
+	if err != nil {
+		return err
+	}
+	if len(gpus) > 0 {
+		e.backends = gpus
+		return nil
+	}
+	if why != "" {
+		e.log.Warn("no GPU is used: " + why)
 	}
 	b, err := cpu.Open(cpu.Options{Ledger: e.ledger, Threads: e.o.Threads})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return []device.Backend{b}, nil
+	e.backends = []device.Backend{b}
+	return nil
 }
 
 const (

@@ -350,7 +350,11 @@ func (j *job) close() error {
 // finish completes the report.
 func (j *job) finish(out string, start time.Time) *Report {
 	r := j.report
-	r.Version, r.Device, r.Threads, r.Budget = j.e.o.Version, j.e.backends[0].Info().Name, j.e.o.Threads, j.e.budget
+	var on []string
+	for _, b := range j.e.backends {
+		on = append(on, b.Info().Name)
+	}
+	r.Version, r.Device, r.Threads, r.Budget = j.e.o.Version, strings.Join(on, ","), j.e.o.Threads, j.e.budget
 	r.Input = j.inputReport()
 	if out == "" {
 		out = j.path

@@ -7,8 +7,9 @@
 // Buffers are slices of ordinary memory, 64-byte aligned and reserved in the
 // ledger. A stream is a goroutine with a queue, so work really is asynchronous:
 // a caller that forgets to wait goes wrong here too, and Options.Delay and
-// Options.Poison make that happen at once. One launch runs on one thread;
-// parallel work is several streams with a chunk each.
+// Options.Poison make that happen at once; with Options.Apart so does a caller
+// that forgets a copy. One launch runs on one thread; parallel work is several
+// streams with a chunk each.
 //
 // Each operation has a file of the stem that Op.Kernel gives. ops.go lists
 // them. An operation first checks its buffers (view.go), so that a wrong size is

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
+	"unsafe"
 
 	"gorgonia.org/cu"
 
@@ -35,8 +35,10 @@ type backend struct {
 	ctx    context
 	ledger *memory.Ledger
 	total  int64 // bytes of the device
+	limit  int64 // of the pool
+	pool   pool
 
-	up, down atomic.Int64 // bytes copied
+	meter meter
 
 	mu        sync.Mutex
 	modules   map[string]cu.Module
@@ -47,6 +49,8 @@ type backend struct {
 	broken    error    // the first failure of a Free
 	events    []*cu.Event
 	idle      []*cu.Event // events to use again
+	staging   staging
+	stuck     []unsafe.Pointer // staging memory that the driver did not take back
 	opened    int
 	closed    bool
 }
@@ -79,6 +83,10 @@ func Open(n int, opt Options) (device.Backend, error) {
 	b.total = b.info.Memory
 	if b.ctx.ctx, err = b.ctx.dev.RetainPrimaryCtx(); err != nil {
 		return nil, tell(b.name, "cannot be used", fromCu(err))
+	}
+	if err := b.openPool(); err != nil {
+		_ = b.ctx.dev.ReleasePrimaryCtx()
+		return nil, err
 	}
 	return b, nil
 }
@@ -172,6 +180,7 @@ func (b *backend) Close() error {
 		_ = s.Close() // its failure was the caller's to see
 	}
 	left = append(left, b.leftOvers()...)
+	b.Trim()
 	err := b.release()
 	if len(left) > 0 {
 		slices.Sort(left)
@@ -201,26 +210,40 @@ func (b *backend) leftOvers() (left []string) {
 	return left
 }
 
-// release gives everything back to the driver.
+// release gives everything back to the driver. A failure does not keep it from
+// going on; what the driver does not take is offered once more.
 func (b *backend) release() error {
-	err := b.ctx.do(func() error {
+	var first error
+	note := func(err error) {
+		if err != nil && first == nil {
+			first = fromCu(err)
+		}
+	}
+	twice := func(f func() error) {
+		if err := f(); err != nil {
+			note(err)
+			_ = f()
+		}
+	}
+	note(b.ctx.do(func() error {
+		for _, p := range b.stuck {
+			twice(func() error { return hostFree(p) })
+		}
 		for _, e := range b.events {
-			if err := cu.DestroyEvent(e); err != nil {
-				return err
-			}
+			raw := *e
+			twice(func() error { e := raw; return cu.DestroyEvent(&e) })
 		}
 		for _, m := range b.modules {
-			if err := m.Unload(); err != nil {
-				return err
-			}
+			twice(m.Unload)
+		}
+		for _, e := range b.pool.close() {
+			twice(func() error { return cu.MemFree(cu.DevicePtr(e.Base)) })
 		}
 		return nil
-	})
-	if e := b.ctx.dev.ReleasePrimaryCtx(); err == nil {
-		err = fromCu(e)
-	}
-	if err != nil {
-		return tell(b.name, "closing", err)
+	}))
+	twice(b.ctx.dev.ReleasePrimaryCtx)
+	if first != nil {
+		return tell(b.name, "closing", first)
 	}
 	return nil
 }

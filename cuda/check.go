@@ -64,6 +64,16 @@ func (c *check) optional(b device.Buffer, n, size int64, field string) ptr {
 	return 1
 }
 
+// upTo is need for an array of which a kernel finds out how much it fills: it may
+// have less than n elements, and how many is returned too.
+func (c *check) upTo(b device.Buffer, n, size int64, field string) (ptr, int64) {
+	if b == nil || c.err != nil {
+		return 0, 0
+	}
+	n = min(n, b.Size()/size)
+	return c.need(b, n, size, field), n
+}
+
 // csr is a kernels.CSR as addresses.
 type csr struct {
 	rows, cols              int

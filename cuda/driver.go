@@ -121,6 +121,9 @@ func tell(name, doing string, err error) error {
 	return e
 }
 
+// notReady is the answer for work that still runs.
+const notReady = C.CUDA_ERROR_NOT_READY
+
 // context is a device's primary context.
 type context struct {
 	dev cu.Device
@@ -185,5 +188,5 @@ func (f *function) allow(bytes int) error {
 func (f *function) launch(s cu.Stream, d dims, slots []uint64) error {
 	g, b := d.grid, d.block
 	return result(C.launch(f.raw(), C.uint(g[0]), C.uint(g[1]), C.uint(g[2]), C.uint(b[0]), C.uint(b[1]), C.uint(b[2]),
-		C.uint(d.shared), (C.CUstream)(unsafe.Pointer(s.C())), (*C.ulonglong)(unsafe.Pointer(&slots[0])), C.int(len(slots))))
+		C.uint(d.shared), C.CUstream(unsafe.Pointer(s.C())), (*C.ulonglong)(unsafe.Pointer(&slots[0])), C.int(len(slots))))
 }

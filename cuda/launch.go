@@ -52,8 +52,12 @@ func (s *stream) launch(stem, kernel string, d dims, args ...any) error {
 		return errs.New(errs.Usage, "%s has %d parameters", kernel, len(slots))
 	}
 	s.names = append(s.names, s.op)
+	s.b.meter.launches.Add(1)
 	return s.driver("launch "+kernel, func() error {
 		if err := f.allow(d.shared); err != nil {
+			return err
+		}
+		if err := s.enter(computing); err != nil {
 			return err
 		}
 		return f.launch(s.cu, d, slots)

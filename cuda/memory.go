@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"unsafe"
 
-	"gorgonia.org/cu"
-
 	"github.com/gpusc/gpusc/device"
 	"github.com/gpusc/gpusc/internal/errs"
 	"github.com/gpusc/gpusc/memory"
@@ -20,27 +18,28 @@ type block struct {
 	size  int64
 	kind  string // "buffer", "staging memory"
 	what  string
-	res   *memory.Reservation
 	freed atomic.Bool
 }
 
 // buffer implements device.Buffer.
 type buffer struct {
 	block
-	at ptr
+	at  ptr
+	mem *memory.Block
+	res *memory.Reservation
 }
 
 // host implements device.Host: page-locked memory.
 type host struct {
 	block
-	p unsafe.Pointer
+	pages pages
 }
 
 // Size implements device.Buffer.
 func (k *buffer) Size() int64 { return k.size }
 
 // Bytes implements device.Host.
-func (h *host) Bytes() []byte { return unsafe.Slice((*byte)(h.p), h.size) }
+func (h *host) Bytes() []byte { return unsafe.Slice((*byte)(h.pages.p), h.size) }
 
 // end notes that the block is freed; false when it was before.
 func (k *block) end(self any) bool {
@@ -59,21 +58,10 @@ func (k *buffer) Free() {
 	if !k.end(k) {
 		return
 	}
-	if err := k.b.ctx.do(func() error { return cu.MemFree(cu.DevicePtr(k.at)) }); err != nil {
-		k.b.trouble(tell(k.b.name, "freeing "+k.what, err))
+	if err := k.b.pool.free(k.mem); err != nil {
+		k.b.trouble(err)
 	}
 	k.res.Release()
-}
-
-// Free implements device.Host.
-func (h *host) Free() {
-	if !h.end(h) {
-		return
-	}
-	if err := h.b.ctx.do(func() error { return hostFree(h.p) }); err != nil {
-		h.b.trouble(tell(h.b.name, "freeing "+h.what, err))
-	}
-	h.res.Release()
 }
 
 // Alloc implements device.Backend.
@@ -85,20 +73,11 @@ func (b *backend) Alloc(n int64, what string) (device.Buffer, error) {
 	return k, nil
 }
 
-// HostAlloc implements device.Backend.
-func (b *backend) HostAlloc(n int64, what string) (device.Host, error) {
-	h, err := b.hostAlloc(n, what)
-	if err != nil {
-		return nil, err
-	}
-	return h, nil
-}
-
 // Share implements device.Backend: kernels read device memory only.
 func (b *backend) Share(device.Host) (device.Buffer, bool) { return nil, false }
 
-// reserve begins a block.
-func (b *backend) reserve(k *block, m memory.Kind, n, most int64, kind, what string) error {
+// begin begins a block.
+func (b *backend) begin(k *block, n, most int64, kind, what string) error {
 	b.mu.Lock()
 	closed := b.closed
 	b.mu.Unlock()
@@ -111,11 +90,7 @@ func (b *backend) reserve(k *block, m memory.Kind, n, most int64, kind, what str
 	if n > most {
 		return errs.New(errs.Budget, "%s needs %s, there are %s", what, memory.Bytes(n), memory.Bytes(most))
 	}
-	res, err := b.ledger.Reserve(m, what, n)
-	if err != nil {
-		return err
-	}
-	k.b, k.size, k.kind, k.what, k.res = b, n, kind, what, res
+	k.b, k.size, k.kind, k.what = b, n, kind, what
 	return nil
 }
 
@@ -125,63 +100,49 @@ func (b *backend) hold(self any) {
 	b.mu.Unlock()
 }
 
-func (b *backend) alloc(n int64, what string) (*buffer, error) {
+func (b *backend) alloc(n int64, what string) (*buffer, error) { return b.allocFor(n, what, nil) }
+
+// allocFor makes a buffer whose first use is on a stream, or on any (nil).
+func (b *backend) allocFor(n int64, what string, s *stream) (*buffer, error) {
 	k := &buffer{}
-	if err := b.reserve(&k.block, memory.Device, n, b.total, "buffer", what); err != nil {
+	if err := b.begin(&k.block, n, b.total, "buffer", what); err != nil {
 		return nil, err
 	}
-	err := b.ctx.do(func() error {
-		p, err := cu.MemAlloc(max(n, 1))
-		k.at = ptr(p)
-		return err
-	})
+	res, err := b.ledger.Reserve(memory.Device, what, n)
 	if err != nil {
-		k.res.Release()
-		return nil, tell(b.name, fmt.Sprintf("%s needs %s of device memory", what, memory.Bytes(n)), err)
+		return nil, err
 	}
+	mem, err := b.pool.alloc(n, what, s)
+	if err != nil {
+		res.Release()
+		return nil, errs.InFile(err, b.name)
+	}
+	k.mem, k.at, k.res = mem, ptr(mem.Addr), res
 	b.hold(k)
 	return k, nil
-}
-
-func (b *backend) hostAlloc(n int64, what string) (*host, error) {
-	h := &host{}
-	if err := b.reserve(&h.block, memory.Pinned, n, 1<<46, "staging memory", what); err != nil {
-		return nil, err
-	}
-	err := b.ctx.do(func() (err error) {
-		h.p, err = hostAlloc(max(n, 1))
-		return err
-	})
-	if err != nil {
-		h.res.Release()
-		return nil, tell(b.name, fmt.Sprintf("%s needs %s of page-locked memory", what, memory.Bytes(n)), err)
-	}
-	b.hold(h)
-	return h, nil
 }
 
 // scratch is memory that a stream's kernels use among themselves. It grows, and is
 // given to each operation anew, content undefined.
 type scratch struct{ k *buffer }
 
-func (w *scratch) free() {
-	if w.k != nil {
-		w.k.Free()
-		w.k = nil
+// free gives it back; the stream may still use it.
+func (w *scratch) free(s *stream) {
+	if w.k == nil || !w.k.end(w.k) {
+		return
 	}
+	if err := s.b.pool.freeOn(w.k.mem, s); err != nil {
+		s.b.trouble(err)
+	}
+	w.k.res.Release()
+	w.k = nil
 }
 
 // scratch returns n bytes on the device for the kernels of one operation.
 func (s *stream) scratch(n int64) (ptr, error) {
 	if s.own.k == nil || s.own.k.size < n {
-		// What was queued before may still use the old one.
-		if s.own.k != nil {
-			if err := s.driver("work", func() error { return s.cu.Synchronize() }); err != nil {
-				return 0, err
-			}
-			s.own.free()
-		}
-		k, err := s.b.alloc(n+n/4, "scratch memory of a stream")
+		s.own.free(s)
+		k, err := s.b.allocFor(n+n/4, "scratch memory of a stream", s)
 		if err != nil {
 			return 0, err
 		}

@@ -15,6 +15,26 @@ func operationOf(name string) operation {
 	switch name {
 	case "rowstats":
 		return as(rowStats)
+	case "genestats":
+		return as(geneStats)
+	case "moments":
+		return as(moments)
+	case "clippedmoments":
+		return as(clippedMoments)
+	case "pearsonmoments":
+		return as(pearsonMoments)
+	case "topsums":
+		return as(topSums)
+	case "highfraction":
+		return as(highFraction)
+	case "select":
+		return as(selectRows)
+	case "values":
+		return as(values)
+	case "dense":
+		return as(dense)
+	case "unpack":
+		return as(unpack)
 	case "gramfill":
 		return as(gramFill)
 	case "grammultiply":

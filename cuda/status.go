@@ -38,6 +38,10 @@ func (w *status) err() error {
 		return errs.New(errs.Corrupt, "the packed chunk contradicts itself (section %d at %d)", w.a, w.b)
 	case 9:
 		return errs.New(errs.Usage, "Rank[%d] is %d, which is no rank", w.a, w.b)
+	case 10:
+		return errs.New(errs.Usage, "X is of another shape or kind than the packed chunk of %d x %g with %d values", w.a, w.v, w.b)
+	case 11:
+		return errs.New(errs.Unsupported, "packed matrix of version %d, not 1", w.a)
 	}
 	return errs.New(errs.Corrupt, "the device reports failure %d (%d, %d, %g), which has no name", w.code, w.a, w.b, w.v)
 }

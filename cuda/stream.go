@@ -26,7 +26,10 @@ type stream struct {
 	names  []string // operations of the launches since the last Sync, the last one being seq
 	slots  []uint64
 	own    scratch
-	err    error // the first failure
+	phase  phase       // of the end of the queue
+	marks  []mark      // since the last Sync
+	clocks []*cu.Event // to use again
+	err    error       // the first failure
 	closed bool
 }
 
@@ -118,7 +121,7 @@ func (s *stream) hostBytes(x device.Host, off, n int64) (unsafe.Pointer, error) 
 	if !ok || k == nil {
 		return nil, s.within(nil, false, x, off, n)
 	}
-	return unsafe.Add(k.p, off), s.within(&k.block, true, x, off, n)
+	return unsafe.Add(k.pages.p, off), s.within(&k.block, true, x, off, n)
 }
 
 // Upload implements device.Stream.
@@ -137,8 +140,13 @@ func (s *stream) Upload(dst device.Buffer, off int64, src device.Host, srcOff, n
 	if n == 0 {
 		return nil
 	}
-	s.b.up.Add(n)
-	return s.driver("a copy to the device", func() error { return cu.MemcpyHtoDAsync(cu.DevicePtr(d), h, n, s.cu) })
+	s.b.meter.up.Add(n)
+	return s.driver("a copy to the device", func() error {
+		if err := s.enter(copying); err != nil {
+			return err
+		}
+		return cu.MemcpyHtoDAsync(cu.DevicePtr(d), h, n, s.cu)
+	})
 }
 
 // Download implements device.Stream.
@@ -157,8 +165,13 @@ func (s *stream) Download(dst device.Host, dstOff int64, src device.Buffer, off,
 	if n == 0 {
 		return nil
 	}
-	s.b.down.Add(n)
-	return s.driver("a copy from the device", func() error { return cu.MemcpyDtoHAsync(h, cu.DevicePtr(d), n, s.cu) })
+	s.b.meter.down.Add(n)
+	return s.driver("a copy from the device", func() error {
+		if err := s.enter(copying); err != nil {
+			return err
+		}
+		return cu.MemcpyDtoHAsync(h, cu.DevicePtr(d), n, s.cu)
+	})
 }
 
 // Clear implements device.Stream.
@@ -232,7 +245,12 @@ func (s *stream) Wait(ev device.Event) error {
 	if !ok || e == nil {
 		return s.fail(errs.New(errs.Usage, "an event of another backend (%T)", ev))
 	}
-	err := s.driver("waiting for an event", func() error { return s.cu.Wait(*e.raw, 0) })
+	err := s.driver("waiting for an event", func() error {
+		if err := s.enter(idle); err != nil { // the wait is not work
+			return err
+		}
+		return s.cu.Wait(*e.raw, 0)
+	})
 	runtime.KeepAlive(e)
 	return err
 }
@@ -247,19 +265,25 @@ func (s *stream) Sync() error {
 
 // sync waits for all that was queued and looks at the status word.
 func (s *stream) sync() error {
-	if len(s.names) == 0 { // no launch: the word is as it was
-		return s.driver("work", func() error { return s.cu.Synchronize() })
-	}
 	err := s.driver("work", func() error {
-		if err := cu.MemcpyDtoHAsync(s.host.p, cu.DevicePtr(s.status), statusBytes, s.cu); err != nil {
+		if err := s.enter(idle); err != nil {
 			return err
 		}
-		return s.cu.Synchronize()
+		if len(s.names) > 0 {
+			if err := cu.MemcpyDtoHAsync(s.host.pages.p, cu.DevicePtr(s.status), statusBytes, s.cu); err != nil {
+				return err
+			}
+		}
+		if err := s.cu.Synchronize(); err != nil {
+			return err
+		}
+		s.measure(len(s.marks))
+		return nil
 	})
-	if err != nil {
+	if err != nil || len(s.names) == 0 { // no launch: the word is as it was
 		return err
 	}
-	w := (*status)(s.host.p)
+	w := (*status)(s.host.pages.p)
 	first := s.seq - uint64(len(s.names)) + 1
 	if w.seq <= s.seq {
 		name := "an operation"
@@ -285,10 +309,19 @@ func (s *stream) Close() error {
 	}
 	s.closed = true
 	s.b.forget(s)
-	if err := s.b.ctx.do(func() error { return s.cu.Destroy() }); err != nil {
+	err := s.b.ctx.do(func() error {
+		err := s.stopClocks()
+		if e := s.cu.Destroy(); err == nil {
+			err = e
+		}
+		return err
+	})
+	if err != nil {
 		_ = s.fail(tell(s.b.name, "closing a stream", err))
 	}
-	s.own.free()
+	if s.own.k != nil {
+		s.own.k.Free()
+	}
 	s.word.Free()
 	s.host.Free()
 	return s.err

@@ -84,3 +84,8 @@ type Backend interface {
 	// what is left is an error that lists it.
 	Close() error
 }
+
+// Trimmer is implemented by backends that keep freed staging memory to use it again.
+// It counts as reserved until Trim gives it back; a backend trims by itself before it
+// refuses a request of its own.
+type Trimmer interface{ Trim() }

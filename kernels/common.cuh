@@ -48,7 +48,9 @@ enum Code {
     BAD_ROWS = 6,    // RowsOf[a] is b
     BAD_MAP = 7,     // Map[a] is b
     BAD_PACKED = 8,  // the packed chunk contradicts itself in section a at b
-    BAD_RANK = 9     // Rank[a] is b
+    BAD_RANK = 9,    // Rank[a] is b
+    BAD_SHAPE = 10,  // the packed chunk has a rows, b values and v genes, or another kind
+    BAD_VERSION = 11 // the packed chunk is of version a
 };
 
 // skipped tells whether an earlier launch of the stream has failed. It is the same

@@ -1,117 +1,137 @@
 // Totals and detected genes of each row: kernels.RowStats.
 //
 // Layout: CSR; out Total[r*(1+groups)], then one total for each gene group.
-// Grid: a warp for each row, eight rows to a block.
-// Order: whole numbers add up in any order, so each lane keeps its own sum; floats
-// are added from the first to the last, by every lane alike, 32 at a time out of
-// the lanes' registers.
-// Bytes: 8 (4 without mask and groups) a value in, from memory once and from the
-// cache once more for each four gene groups; 12 + 8*groups a row out.
+// Grid: a warp for each row, eight rows to a block. Lane q keeps the sum of gene
+// group q, so that any number of groups takes one pass.
+// Order: whole numbers add up in any order: each lane keeps its own sum of all, and
+// only values of genes in some group go round the warp. Floats are added from the
+// first to the last, by every lane alike, 32 at a time out of the lanes' registers.
+// Bytes: 4 a value in (8 of float64), 4 more with a mask or groups, which are then
+// read for each value from the cache; 12 + 8*groups a row out. Counts are bound by
+// memory, floats by the shuffles (three a value).
 #include "common.cuh"
 
-// takes tells whether gene c takes part.
-static __device__ __forceinline__ bool takes(const u8 *mask, u64 c) { return !mask || mask[c]; }
-
-// The totals of up to four sums of a row at once: sum k takes the genes with a bit of
-// want[k] in groupOf, or every gene where want[k] is ~0.
-struct Want {
-    u32 bit[4];
-    int n;
+// What a row's genes are looked up in.
+struct Genes {
+    const u32 *idx;     // 0: neither mask nor groups, so that genes do not matter
+    i64 cols;
+    const u8 *mask;     // 0: all genes
+    const u32 *groupOf; // 0: no groups
+    i64 groups;
 };
 
-static __device__ __forceinline__ bool wanted(const Want &w, int k, u32 of) { return w.bit[k] == FULL || (w.bit[k] & of); }
-
-// whole adds up counts; false where a sum is above 2^53, so that order matters.
-static __device__ bool whole(const u32 *idx, const u32 *val, i64 lo, i64 hi, const u8 *mask, const u32 *groupOf,
-                             const Want &w, double *out) {
-    int lane = threadIdx.x & 31;
-    u64 sum[4] = {0, 0, 0, 0};
-    for (i64 i = lo + lane; i < hi; i += 32) {
-        u32 c = idx[i], of = groupOf ? groupOf[c] : 0;
-        if (!takes(mask, c)) continue;
-        for (int k = 0; k < w.n; k++)
-            if (wanted(w, k, of)) sum[k] += val[i];
-    }
-    bool exact = true;
-    for (int k = 0; k < w.n; k++) {
-        u64 s = sum[k];
-        for (int o = 16; o > 0; o >>= 1) s += __shfl_xor_sync(FULL, s, o);
-        exact = exact && s <= 1ull << 53;
-        if (lane == 0) out[k] = (double)s;
-    }
-    return exact;
+// known tells whether there is a gene c; row r holds it.
+static __device__ __forceinline__ bool known(const Genes &g, u32 c, i64 r, Status *st, u64 seq) {
+    if (c < g.cols) return true;
+    fail(st, seq, BAD_GENE, r, c, 0);
+    return false;
 }
 
-// inOrder adds up in float64 from the first value to the last.
+// look tells whether gene c takes part, and its groups.
+static __device__ __forceinline__ bool look(const Genes &g, u32 c, u32 &of) {
+    of = g.groupOf ? g.groupOf[c] : 0;
+    return !g.mask || g.mask[c];
+}
+
+static __device__ __forceinline__ u64 all_lanes(u64 v) {
+    for (int o = 16; o > 0; o >>= 1) v += __shfl_xor_sync(FULL, v, o);
+    return v;
+}
+
+// in_order adds up in float64 from the first value to the last.
 template <class T>
-static __device__ void inOrder(const u32 *idx, const T *val, i64 lo, i64 hi, const u8 *mask, const u32 *groupOf,
-                               const Want &w, double *out) {
+static __device__ void in_order(const Genes &g, const T *val, i64 lo, i64 hi, i64 r, double *out, u32 *detected,
+                                Status *st, u64 seq) {
     int lane = threadIdx.x & 31;
-    double sum[4] = {0, 0, 0, 0};
+    double total = 0, mine = 0;
+    u32 n = 0;
+#pragma unroll 1
     for (i64 at = lo; at < hi; at += 32) {
         i64 i = at + lane;
         double x = 0;
-        u32 bits = 0; // bit k: goes into sum k
-        if (i < hi) {
-            u32 c = idx[i], of = groupOf ? groupOf[c] : 0;
-            x = (double)val[i];
-            if (takes(mask, c))
-                for (int k = 0; k < w.n; k++) bits |= (u32)wanted(w, k, of) << k;
+        u32 of = 0;
+        bool in = i < hi;
+        if (in && g.idx) {
+            u32 c = g.idx[i];
+            in = known(g, c, r, st, seq) && look(g, c, of);
         }
-        int n = hi - at < 32 ? (int)(hi - at) : 32;
-        for (int j = 0; j < n; j++) {
+        if (in) x = (double)val[i];
+        n += __popc(__ballot_sync(FULL, x > 0));
+#pragma unroll 1
+        for (u32 left = __ballot_sync(FULL, in); left; left &= left - 1) {
+            int j = __ffs((int)left) - 1;
             double y = __shfl_sync(FULL, x, j);
-            u32 b = __shfl_sync(FULL, bits, j);
-            for (int k = 0; k < w.n; k++)
-                if (b >> k & 1) sum[k] += y;
+            total += y;
+            if (g.groupOf && __shfl_sync(FULL, of, j) >> lane & 1) mine += y;
         }
     }
-    if (lane == 0)
-        for (int k = 0; k < w.n; k++) out[k] = sum[k];
+    if (lane == 0) {
+        out[0] = total;
+        *detected = n;
+    }
+    if (lane < g.groups) out[1 + lane] = mine;
 }
 
-static __device__ void add_up(const u32 *idx, const u32 *val, i64 lo, i64 hi, const u8 *mask, const u32 *groupOf,
-                              const Want &w, double *out) {
-    if (!whole(idx, val, lo, hi, mask, groupOf, w, out)) inOrder(idx, val, lo, hi, mask, groupOf, w, out);
-}
-static __device__ void add_up(const u32 *idx, const float *val, i64 lo, i64 hi, const u8 *mask, const u32 *groupOf,
-                              const Want &w, double *out) {
-    inOrder(idx, val, lo, hi, mask, groupOf, w, out);
-}
-static __device__ void add_up(const u32 *idx, const double *val, i64 lo, i64 hi, const u8 *mask, const u32 *groupOf,
-                              const Want &w, double *out) {
-    inOrder(idx, val, lo, hi, mask, groupOf, w, out);
-}
+#define AHEAD 4 // loads that a lane of add_up has under way
 
-template <class T>
-static __device__ void row_stats(Status *st, u64 seq, const i64 *indptr, const u32 *idx, const T *val, i64 rows, i64 cols,
-                                 i64 room, const u8 *mask, i64 groups, const u32 *groupOf, double *total, u32 *detected) {
-    i64 r = ((i64)blockIdx.x * blockDim.x + threadIdx.x) >> 5;
+// add_up for counts. A sum above 2^53 has an order: it is added up once more.
+static __device__ void add_up(const Genes &g, const u32 *val, i64 lo, i64 hi, i64 r, double *out, u32 *detected, Status *st,
+                              u64 seq) {
     int lane = threadIdx.x & 31;
-    if (r >= rows) return; // the whole warp
-    i64 lo, hi;
-    row_of(indptr, r, room, st, seq, lo, hi);
+    u64 sum = 0, mine = 0;
     u32 n = 0;
-    bool bad = false;
-    for (i64 i = lo + lane; i < hi; i += 32) {
-        u32 c = idx[i];
-        if (c >= cols) {
-            fail(st, seq, BAD_GENE, r, c, 0);
-            bad = true;
-            continue;
+#pragma unroll 1
+    for (i64 at = lo + lane; at - lane < hi; at += 32 * AHEAD) {
+        u32 x[AHEAD], c[AHEAD], of[AHEAD];
+        for (int k = 0; k < AHEAD; k++) {
+            bool in = at + 32 * k < hi;
+            x[k] = in ? val[at + 32 * k] : 0;
+            of[k] = 0;
+            c[k] = in && g.idx ? g.idx[at + 32 * k] : 0;
         }
-        n += val[i] > 0 && takes(mask, c);
+        if (g.idx) {
+            for (int k = 0; k < AHEAD; k++)
+                if (x[k] && !known(g, c[k], r, st, seq)) x[k] = 0;
+            for (int k = 0; k < AHEAD; k++)
+                if (x[k] && !look(g, c[k], of[k])) x[k] = of[k] = 0;
+        }
+        for (int k = 0; k < AHEAD; k++) {
+            sum += x[k];
+            n += x[k] > 0;
+        }
+        if (!g.groupOf) continue;
+#pragma unroll 1
+        for (int k = 0; k < AHEAD; k++) {
+            u32 xk = x[0], ok = of[0];
+            for (int j = 1; j < AHEAD; j++)
+                if (j == k) xk = x[j], ok = of[j];
+#pragma unroll 1
+            for (u32 left = __ballot_sync(FULL, ok != 0); left; left &= left - 1) {
+                int j = __ffs((int)left) - 1;
+                u32 y = __shfl_sync(FULL, xk, j), o = __shfl_sync(FULL, ok, j);
+                if (o >> lane & 1) mine += y;
+            }
+        }
     }
-    if (__any_sync(FULL, bad)) return;
-    for (int o = 16; o > 0; o >>= 1) n += __shfl_xor_sync(FULL, n, o);
-    if (lane == 0) detected[r] = n;
-    double *out = total + r * (1 + groups);
-    for (i64 k0 = 0; k0 <= groups; k0 += 4) {
-        Want w;
-        w.n = (int)(groups + 1 - k0 < 4 ? groups + 1 - k0 : 4);
-        for (int k = 0; k < w.n; k++) w.bit[k] = k0 + k == 0 ? FULL : 1u << (k0 + k - 1);
-        add_up(idx, val, lo, hi, mask, groupOf, w, out + k0);
+    sum = all_lanes(sum);
+    if (sum > 1ull << 53) {
+        in_order(g, val, lo, hi, r, out, detected, st, seq);
+        return;
     }
+    n = __reduce_add_sync(FULL, n);
+    if (lane == 0) {
+        out[0] = (double)sum;
+        *detected = n;
+    }
+    if (lane < g.groups) out[1 + lane] = (double)mine;
+}
+static __device__ void add_up(const Genes &g, const float *val, i64 lo, i64 hi, i64 r, double *out, u32 *detected,
+                              Status *st, u64 seq) {
+    in_order(g, val, lo, hi, r, out, detected, st, seq);
+}
+static __device__ void add_up(const Genes &g, const double *val, i64 lo, i64 hi, i64 r, double *out, u32 *detected,
+                              Status *st, u64 seq) {
+    in_order(g, val, lo, hi, r, out, detected, st, seq);
 }
 
 #define M(suffix, T)                                                                                                    \
@@ -119,7 +139,11 @@ static __device__ void row_stats(Status *st, u64 seq, const i64 *indptr, const u
                                                  i64 rows, i64 cols, i64 room, const u8 *mask, i64 groups,              \
                                                  const u32 *groupOf, double *total, u32 *detected) {                    \
         if (skipped(st, seq)) return;                                                                                   \
-        row_stats(st, seq, indptr, idx, val, rows, cols, room, mask, groups, groupOf, total, detected);                 \
+        i64 r = ((i64)blockIdx.x * blockDim.x + threadIdx.x) >> 5, lo, hi;                                              \
+        if (r >= rows) return; /* the whole warp */                                                                     \
+        row_of(indptr, r, room, st, seq, lo, hi);                                                                       \
+        Genes g = {mask || groupOf ? idx : 0, cols, mask, groupOf, groups};                                                                   \
+        add_up(g, val, lo, hi, r, total + r * (1 + groups), detected + r, st, seq);                                     \
     }                                                                                                                   \
     GPUSC_KERNEL(rowstats_##suffix)
 GPUSC_KINDS(M)

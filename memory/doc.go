@@ -6,6 +6,9 @@
 // is needed. Nothing is ever allocated and counted afterwards. At the end of a
 // run the ledger tells its peak, and Leaks must be empty.
 //
+// The memory of a graphics card is shared out by a Slab, which knows only
+// addresses and the order of queues.
+//
 // What is not reserved: a few tens of MiB of the runtime, code, small results
 // and words. That is the difference allowed between the ledger's peak and the
 // resident memory of the process.

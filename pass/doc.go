@@ -11,6 +11,15 @@
 // needs an answer. When no piece is left each step's End merges what its
 // workers have gathered.
 //
+// # Devices with memory of their own
+//
+// There a sweep has more workers than may decode (Workers, Sweep.Decoders), so
+// that decoding, copies and kernels overlap: a token is held while a piece is
+// read, and given back before anything waits. Pieces of a packed source go up as
+// they are packed and are unpacked there (packed.go), unless a step wants to see
+// the values on the host (HostReader). Resident keeps them on the device for the
+// next sweep; piece i then belongs to the same device each time.
+//
 // # Determinism
 //
 // Which worker gets which piece is left to chance. So a step may only keep sums

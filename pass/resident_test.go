@@ -92,10 +92,10 @@ func TestResidentCap(t *testing.T) {
 	const pieces = 30
 	src := cached(t, pieces)
 	for _, limit := range []int64{1, 3 << 10, 6 << 10} {
-		for how, cap := range map[string]bool{"cap": true, "device": false} {
+		for how, capped := range map[string]bool{"cap": true, "device": false} {
 			devs, res := devices(t, 2, 9), &Resident{}
 			on := devs
-			if cap {
+			if capped {
 				res.Cap = limit
 			} else {
 				on = []device.Backend{&small{Backend: devs[0], room: limit}, &small{Backend: devs[1], room: limit}}

@@ -47,7 +47,8 @@ func newBench(g *globals) *cobra.Command {
 		Long: `Runs the pipeline on IN, or on made-up cells, on every device of this machine
 and prints seconds, cells and decoded bytes a second of each pass. With --python
 the same is done by scanpy, in one table. Files go to a folder under --tmp that
-is removed at the end; results only are written (--x none).`,
+is removed at the end; results only are written (--x none). Two further commands
+measure more closely and keep figures in a file.`,
 		Example: "  gpusc bench --cells 20000\n  gpusc bench counts.h5ad --python .venv/bin/python --peers scanpy,dask",
 		Args:    args(0, 1, "at most one file"),
 		RunE: func(c *cobra.Command, a []string) error {
@@ -68,6 +69,10 @@ is removed at the end; results only are written (--x none).`,
 	f.StringVar(&o.python, "python", "", "`PYTHON`: the interpreter that has scanpy (default no peers)")
 	f.StringSliceVar(&o.peers, "peers", []string{"scanpy"}, "`LIST`: scanpy, scanpy-cov (PCA by covariance), dask")
 	f.BoolVar(&o.asJSON, "json", false, "print JSON")
+	c.AddCommand(newBenchKernels(g), newBenchPipeline(g))
+	for _, sub := range c.Commands() {
+		sub.SetFlagErrorFunc(flagError)
+	}
 	return c
 }
 

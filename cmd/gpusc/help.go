@@ -48,17 +48,23 @@ func help(w io.Writer, c *cobra.Command) {
 			}
 		}
 	}
+	if len(c.Groups()) == 0 && c.HasSubCommands() {
+		b.WriteString("\nCommands:\n")
+		for _, s := range c.Commands() {
+			fmt.Fprintf(&b, "  %-11s %s\n", s.Name(), s.Short)
+		}
+	}
 	flagHelp(&b, c)
 	fmt.Fprintf(&b, "\n%s\n", exitHelp)
 	if c.HasSubCommands() {
-		b.WriteString("\ngpusc COMMAND --help tells more about a command.\n")
+		b.WriteString("\n" + c.CommandPath() + " COMMAND --help tells more about a command.\n")
 	}
 	_, _ = io.WriteString(w, b.String())
 }
 
 func useLine(c *cobra.Command) string {
 	if c.HasParent() {
-		return "gpusc " + c.Use + " [flags]"
+		return c.Parent().CommandPath() + " " + c.Use + " [flags]"
 	}
 	return c.Use + " [flags]"
 }

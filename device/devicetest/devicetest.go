@@ -72,7 +72,7 @@ func run(t *testing.T, open func(t *testing.T) device.Backend, exact bool) {
 		})
 	}
 	RunStreams(t, open)
-	for _, c := range []opCase{{"info", testInfo}, {"share", testShare}, {"sizes", testSizes}} {
+	for _, c := range []opCase{{"info", testInfo}, {"share", testShare}, {"sizes", testSizes}, {"meter", testMeter}} {
 		t.Run("memory/"+c.name, func(t *testing.T) { c.run(t, newRig(t, open)) })
 	}
 	t.Run("memory/leaks", func(t *testing.T) { testLeaks(t, open(t)) })

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gpusc/gpusc/device"
 	"github.com/gpusc/gpusc/internal/errs"
+	"github.com/gpusc/gpusc/kernels"
 )
 
 func testInfo(t *testing.T, r *rig) {
@@ -77,6 +78,29 @@ func testSizes(t *testing.T, r *rig) {
 	}
 	if _, err := r.dev.Alloc(-1, "less than nothing"); err == nil {
 		t.Error("Alloc(-1) gives no error")
+	}
+}
+
+// testMeter sees that a backend that can tell what it did tells it right.
+func testMeter(t *testing.T, r *rig) {
+	m, ok := r.dev.(device.Meter)
+	if !ok {
+		t.Skipf("%s does not tell what it did", r.dev.Info().Name)
+	}
+	h, b := r.host(1000), r.alloc(1000)
+	clear(h.Bytes())
+	before := m.Busy()
+	r.ok(r.s.Upload(b, 0, h, 0, 1000))
+	r.ok(r.s.Upload(b, 100, h, 100, 30))
+	r.ok(r.s.Clear(b, 0, 1000))
+	for range 3 {
+		r.ok(r.s.Launch(&kernels.RowStats{X: kernels.CSR{Rows: 1, Indptr: b}, Total: b, Detected: b}))
+	}
+	r.ok(r.s.Download(h, 0, b, 0, 500))
+	r.ok(r.s.Sync())
+	got := m.Busy().Sub(before)
+	if got.Up != 1030 || got.Down != 500 || got.Launches != 3 || got.Copying < 0 || got.Computing < 0 {
+		t.Errorf("the meter tells %+v of 1030 bytes up, 500 down and 3 launches", got)
 	}
 }
 

@@ -15,6 +15,12 @@ func testSelect(t *testing.T, r *rig) {
 		"none":  func(int) bool { return false },
 		"third": func(i int) bool { return i%3 == 1 },
 	}
+	t.Run("refuses", func(t *testing.T) { testSelectRefuses(t, r) })
+	t.Run("many rows", func(t *testing.T) {
+		defer r.release()
+		m := generate("many rows", 33000, 3, kernels.Counts, 0.4, true, smallCount)
+		selectCase(t, r, m, keep["all"], keep["third"], true, false)
+	})
 	for _, m := range matrices(what{huge: true, negative: true}) {
 		for rows, keepRow := range keep {
 			for genes, keepGene := range keep {
@@ -25,6 +31,57 @@ func testSelect(t *testing.T, r *rig) {
 			}
 		}
 	}
+}
+
+// testSelectRefuses gives lists that do not rise or point nowhere.
+func testSelectRefuses(t *testing.T, r *rig) {
+	m := generate("refused", 300, 900, kernels.Counts, 0.05, true, smallCount)
+	x := r.csr(m)
+	rowsOf, genes := []int32{}, make([]int32, m.cols)
+	for row := 0; row < m.rows; row += 2 {
+		rowsOf = append(rowsOf, int32(row))
+	}
+	for c := range genes {
+		genes[c] = -1
+		switch {
+		case c > 700 && c < 704:
+			genes[c] = int32(c - 351)
+		case c%7 == 3 && (c < 300 || c > 650):
+			genes[c] = int32(c / 2)
+		}
+	}
+	out := kernels.CSR{
+		Rows: len(rowsOf), Cols: m.cols, NNZ: m.nnz(), Kind: m.kind,
+		Indptr: r.alloc(int64(8 * (len(rowsOf) + 1))), Indices: r.alloc(4 * m.nnz()), Values: r.alloc(4 * m.nnz()),
+	}
+	try := func(row, rowTo, gene, geneTo int) error {
+		rows, to := slices.Clone(rowsOf), slices.Clone(genes)
+		rows[row], to[gene] = int32(rowTo), int32(geneTo)
+		return r.fails(&kernels.Select{X: x, RowsOf: up(r, rows), Map: up(r, to), Out: out})
+	}
+	if err := try(5, 10, 3, 0); err != nil {
+		t.Fatalf("good lists are refused: %v", err)
+	}
+	for _, c := range []struct {
+		what     string
+		row, to  int
+		gene, at int
+	}{
+		{"a row twice", 7, 12, 3, 1},
+		{"a falling row", 100, 5, 3, 1},
+		{"a negative row", 0, -1, 3, 1},
+		{"a row beyond the end", 149, 300, 3, 1},
+		{"a gene twice", 5, 10, 17, 5},
+		{"a falling gene beside its neighbour", 5, 10, 703, 350},
+		{"a falling gene far from the one before", 5, 10, 654, 148},
+		{"a gene too high for the next one", 5, 10, 3, 899},
+		{"a gene beyond the end", 5, 10, 899, 900},
+	} {
+		if try(c.row, c.to, c.gene, c.at) == nil {
+			t.Errorf("%s: no error", c.what)
+		}
+	}
+	r.release()
 }
 
 // selectCase tries a selection with lists, and with nil where all stay.

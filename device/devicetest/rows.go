@@ -93,9 +93,14 @@ func testTopSums(t *testing.T, r *rig) {
 		same.f32[i] = float32(1 + i%2)
 	}
 	large := generate("large counts", 3, 3000, kernels.Counts, 0.9, false, anyCount)
-	ms := append(matrices(what{huge: true, negative: true}), nan, same, large)
+	long := generate("long rows", 3, 7000, kernels.Float64, 0.8, false, signed)
+	ms := append(matrices(what{huge: true, negative: true}), nan, same, large, long)
 	for _, m := range ms {
-		for _, n := range [][]int{{50, 100, 200, 500}, {1}, {0, 1, 1, 3, 100000}, {}} {
+		sizes := [][]int{{50, 100, 200, 500}, {1}, {0, 1, 1, 3, 100000}, {}, {0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89}}
+		if m == long || m == large {
+			sizes = append(sizes, []int{2047, 2048, 2049}, []int{4, 2700, 5000})
+		}
+		for _, n := range sizes {
 			t.Run(fmt.Sprintf("%s/%v", m.name, n), func(t *testing.T) {
 				defer r.release()
 				want := make([]float64, 0, m.rows*len(n))
