@@ -1,8 +1,6 @@
 package decomp
 
 import (
-	"errors"
-
 	"github.com/gpusc/gpusc/device"
 	"github.com/gpusc/gpusc/internal/errs"
 )
@@ -102,8 +100,11 @@ func topOf(c []float64, p, k int, opt PCAOptions) (values, vectors []float64, er
 	if err != nil {
 		return nil, nil, err
 	}
-	defer func() { err = errors.Join(err, done()) }()
-	return TopEigen(p, mul, k, opt.Eigen)
+	values, vectors, err = TopEigen(p, mul, k, opt.Eigen)
+	if e := done(); err == nil { // else the stream's failure has been told
+		err = e
+	}
+	return values, vectors, err
 }
 
 // Weights folds scaling and means into what kernels.Project takes: w is Genes x

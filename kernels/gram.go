@@ -92,8 +92,10 @@ func (*GramFill) Kernel() string { return "gramfill" }
 // entries of a block; each such sum is added to the float64. Products of two
 // sparse columns are added in float64 at once.
 //
-// Parts share the elements of Acc; each adds to its own, in row order, so the
-// number of parts does not change a bit.
+// Parts share the elements of Acc; each adds to its own and leaves the others as
+// they are, in row order, so the number of parts does not change a bit. Which
+// elements are a part's is up to the kind of backend: parts of one accumulator can
+// run on several devices, each with an Acc of its own, if they are of one kind.
 type GramMultiply struct {
 	Tile   GramTile
 	Rows   int           // rows in the tile

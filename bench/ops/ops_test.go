@@ -41,11 +41,11 @@ func TestMeasure(t *testing.T) {
 	if r.Streams != 2 || len(r.Ceilings) != 1 || !(r.Ceilings[0].Rate > 1e8) {
 		t.Errorf("%d streams, ceilings %+v", r.Streams, r.Ceilings)
 	}
-	if len(r.Operations) != 14 {
-		t.Errorf("%d operations, not the 14 of the catalogue", len(r.Operations))
+	if len(r.Operations) != 15 {
+		t.Errorf("%d operations, not the 15 of the catalogue", len(r.Operations))
 	}
 	for _, op := range r.Operations {
-		counted := op.Name == "grammultiply" || op.Name == "project"
+		counted := op.Name == "grammultiply" || op.Name == "project" || op.Name == "symmul"
 		switch {
 		case op.Not != "":
 			t.Errorf("%s: %s", op.Name, op.Not)
@@ -90,7 +90,7 @@ func TestBytes(t *testing.T) {
 	want := map[string]int64{
 		"rowstats": csr + 4*4 + 2*20, "topsums": csr - 5*4 + 2*32, "highfraction": csr + 2*8 + 4*4,
 		"genestats": csr + 2*4*24, "moments": csr + 2*8 + 2*4*32, "values": 2*16 + 8 + 5*8, "select": 24 + 20 + 20 + 16 + 24 + 40,
-		"dense": csr + 16 + 16*4 + 4*2*4, "project": csr + 16 + 8*4*50 + 4*2*50, "unpack": in.packedBytes + csr,
+		"dense": csr + 16 + 16*4 + 4*2*4, "project": csr + 16 + 8*4*50 + 4*2*50, "symmul": 8*16 + 64*4 + 64*4, "unpack": in.packedBytes + csr,
 	}
 	for _, c := range cases() {
 		w := c.make(in, a)

@@ -14,6 +14,7 @@ func selectedCases() []oneCase {
 		{"gramfill", "16R + 8S in; 4RD + 20E + 4R out", gramFill},
 		{"grammultiply", "4RD + 20E + 4R in; 4WW + 8W read and written", gramMultiply},
 		{"project", "16R + 8S + 8GK in; 4RK out", project},
+		{"symmul", "8GG + 64G in; 64G out", symMul},
 		{"unpack", "packed bytes in; 8R + 8N out", unpack},
 	}
 }
@@ -122,6 +123,15 @@ func project(in *inputs, a *arena) work {
 	return work{
 		op:    func() device.Op { o := op; return &o },
 		bytes: csrBytes(in.sel) + 8*r + 8*g*k + 4*r*k, flops: 2 * in.sel.nnz() * k, double: true,
+	}
+}
+
+func symMul(in *inputs, a *arena) work {
+	g := int64(in.sel.cols)
+	op := kernels.SymMul{N: in.sel.cols, A: a.zero(8 * g * g), X: a.zero(8 * g * kernels.SymWidth), Y: a.alloc(8 * g * kernels.SymWidth)}
+	return work{
+		op:    func() device.Op { o := op; return &o },
+		bytes: 8*g*g + 16*g*kernels.SymWidth, flops: 2 * g * g * kernels.SymWidth, double: true,
 	}
 }
 

@@ -135,7 +135,28 @@ func testGramMultiply(t *testing.T, r *rig) {
 			}
 		}
 	})
+	veryWide(t, r)
 	badMultiply(t, r)
+}
+
+// veryWide has more sparse columns than a block of threads may keep at hand.
+func veryWide(t *testing.T, r *rig) {
+	for _, hot := range []int{0, kernels.GramGroup} {
+		t.Run(fmt.Sprint("very wide/hot ", hot), func(t *testing.T) {
+			defer r.release()
+			m := generate("very wide", 9, 2200, kernels.Counts, 0.1, false, smallCount)
+			u := newValues(m, transforms()[0], scalings()[0])
+			ref := newTile(m, u, hot)
+			want, from := ref.start(), ref.start()
+			want.denseByDense(ref)
+			want.sparse(ref)
+			for i, s := range ref.sum {
+				want.colSum[i%ref.width] += s
+			}
+			tile := fill(r, m, u, ref, 1)
+			want.same(t, r, ref, multiply(r, &tile, m.rows, from, 2), "very wide")
+		})
+	}
 }
 
 // multiply runs GramMultiply in so many parts, from a filled accumulator.
