@@ -36,6 +36,10 @@ var arrows = map[string][]string{
 	"pp":                {"pass", "chunk", "device", "kernels", "memory", "internal/loess"},
 	"decomp":            {"pass", "chunk", "chunk/pack", "device", "kernels", "memory", "internal/panel"},
 	"plot":              {},
+	"graph":             {},
+	"neighbors":         {"graph", "memory", "device", "kernels"},
+	"manifold":          {"graph", "memory"},
+	"cluster":           {"graph", "memory"},
 	"internal/synth":    {"chunk"},
 	"bench/ops":         {"device", "kernels", "memory", "chunk", "chunk/pack", "decomp", "internal/synth"},
 }
