@@ -63,7 +63,7 @@ func Open(n int, opt Options) (device.Backend, error) {
 		return nil, err
 	}
 	if n < 0 || n >= count {
-		return nil, errs.New(errs.Resource, "there is no device cuda:%d, but %d from cuda:0 on", n, count).Do("gpusc devices lists them")
+		return nil, errs.New(errs.Resource, "there is no device cuda:%d: the driver shows %d, counted from 0", n, count).Do("gpusc devices lists them")
 	}
 	b := &backend{
 		opt: opt, name: fmt.Sprintf("cuda:%d", n), ledger: opt.Ledger,

@@ -22,6 +22,12 @@ func (g *globals) withEngine(c *cobra.Command, f func(ctx context.Context, e *gp
 	if err != nil {
 		return err
 	}
+	switch c.Name() {
+	case "synth", "info", "check": // nothing for a GPU to do
+		if o.Device == "auto" {
+			o.Device = "cpu"
+		}
+	}
 	if err := g.checkReport(); err != nil {
 		return err
 	}
