@@ -25,6 +25,9 @@ type Options struct {
 	Memory int64
 	// Debug keeps where each buffer was made, for the list of leaks.
 	Debug bool
+
+	bug   bug  // planted by tests
+	apart bool // tests: each buffer is an allocation of the driver, for tools that watch those
 }
 
 // backend implements device.Backend for one device.
