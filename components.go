@@ -2,7 +2,6 @@ package gpusc
 
 import (
 	"context"
-	"errors"
 
 	"github.com/gpusc/gpusc/chunk"
 	"github.com/gpusc/gpusc/decomp"
@@ -67,7 +66,7 @@ func (j *job) covariance(ctx context.Context) (err error) {
 	}
 	defer func() {
 		for _, s := range streams {
-			err = errors.Join(err, s.Close())
+			err = errs.Also(err, s.Close())
 		}
 	}()
 	p := int64(len(j.selected))

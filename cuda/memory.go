@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"unsafe"
@@ -69,7 +70,7 @@ func (h *host) Free() {
 	if !h.end(h) {
 		return
 	}
-	if err := h.b.ctx.do(func() error { return hostFree(h.p) }); err != nil {
+	if err := h.b.ctx.end(func() error { return hostFree(h.p) }); err != nil {
 		h.b.trouble(tell(h.b.name, "freeing "+h.what, err))
 		h.b.mu.Lock()
 		h.b.stuck = append(h.b.stuck, h.p) // Close tries once more
@@ -156,7 +157,11 @@ func (b *backend) hostAlloc(n int64, what string) (*host, error) {
 	})
 	if err != nil {
 		h.res.Release()
-		return nil, tell(b.name, fmt.Sprintf("%s needs %s of page-locked memory", what, memory.Bytes(n)), err)
+		e := tell(b.name, fmt.Sprintf("%s needs %s of page-locked memory", what, memory.Bytes(n)), err)
+		if errors.Is(e, errs.Budget) {
+			e = e.Do("give less --memory, or raise the limit of locked memory (ulimit -l)")
+		}
+		return nil, e
 	}
 	b.hold(h)
 	return h, nil

@@ -28,11 +28,11 @@ func mutants() []mutant {
 	op := func(s string) string { return "TestConformance/op/" + s + "$" }
 	return []mutant{
 		// Barriers.
-		{name: "SELECT_COUNT", unit: "select", tests: op("select")},
+		{name: "SELECT_COUNT", unit: "select", tests: op("select") + "/(typical|full_rows)"},
 		{name: "SELECT_SCAN", unit: "select", tests: op("select") + "/many_rows"},
 		{name: "DENSE", unit: "dense", tests: op("dense")},
 		{name: "OWN", unit: "genestats", tests: op("genestats")},
-		{name: "QUEUE", unit: "moments", tests: op("moments")},
+		{name: "QUEUE", unit: "moments", tests: op("moments") + "/log1p$"},
 		{name: "TOP_LARGE", unit: "topsums", tests: op("topsums")},
 		{name: "TOP_GATHER", unit: "topsums", tests: op("topsums")},
 		{name: "TOP_SORT", unit: "topsums", tests: op("topsums")},
@@ -40,18 +40,18 @@ func mutants() []mutant {
 		{name: "UNPACK_HIGH", unit: "unpack", tests: op("unpack")},
 		{name: "UNPACK_SCAN", unit: "unpack", tests: op("unpack")},
 		{name: "SYMMUL", unit: "symmul", tests: op("symmul")},
-		{name: "FILL_SCAN", unit: "gramfill", tests: op("gramfill")},
-		{name: "FILL_ROW", unit: "gramfill", tests: op("gramfill")},
-		{name: "GRAM_SLICE", unit: "grammultiply", tests: op("grammultiply")},
-		{name: "GRAM_PUT", unit: "grammultiply", tests: op("grammultiply")},
-		{name: "GRAM_STRIP", unit: "grammultiply", tests: op("grammultiply")},
-		{name: "GRAM_PAIRS", unit: "grammultiply", tests: op("grammultiply")},
+		{name: "FILL_SCAN", unit: "gramfill", tests: op("gramfill") + "/three_blocks"},
+		{name: "FILL_ROW", unit: "gramfill", tests: op("gramfill") + "/three_blocks"},
+		{name: "GRAM_SLICE", unit: "grammultiply", tests: op("grammultiply") + "/three_blocks"},
+		{name: "GRAM_PUT", unit: "grammultiply", tests: op("grammultiply") + "/three_blocks"},
+		{name: "GRAM_STRIP", unit: "grammultiply", tests: op("grammultiply") + "/three_blocks"},
+		{name: "GRAM_PAIRS", unit: "grammultiply", tests: op("grammultiply") + "/three_blocks"},
 		// Ends, places, lanes, carries and checks.
 		{name: "LAST_ROW", unit: "clippedmoments", tests: op("clippedmoments")},
 		{name: "LAST_GENE", unit: "highfraction", tests: op("highfraction")},
 		{name: "LAST_VALUE", unit: "rowstats", tests: op("rowstats")},
 		{name: "POSITION", unit: "genestats", tests: "TestFarPlaces", env: "GPUSC_EMU_MEMORY=120000000000"},
-		{name: "SELECT_MASK", unit: "select", tests: op("select")},
+		{name: "SELECT_MASK", unit: "select", tests: op("select") + "/(typical|full_rows)"},
 		{name: "CARRY_LOST", unit: "genestats", tests: op("genestats")},
 		{name: "CARRY_RACE", unit: "genestats", tests: op("genestats")},
 		{name: "OFFSETS", unit: "genestats", tests: "TestConformance/stream/bad_operations"},
@@ -124,6 +124,9 @@ func (m mutant) find(t *testing.T, lib string, all bool) {
 		t.Fatalf("%s does not find it with 20 seeds", m.tests)
 	}
 	t.Logf("found with seeds %v in %v", found, time.Since(start).Round(time.Millisecond))
+	if !all && found[0] == 0 && os.Getenv("GPUSC_EMU_SEED") == "" && m.env == "" {
+		return // the test has just been run without
+	}
 	if out, ok := m.run(t, m.sound(lib), found[0], noBug); !ok {
 		t.Errorf("without it %s fails as well:\n%s", m.tests, out)
 	}

@@ -104,7 +104,7 @@ func (p *pool) alloc(n int64, what string, s *stream) (*memory.Block, error) {
 // free gives a block back that nothing uses any more.
 func (p *pool) free(k *memory.Block) error {
 	if p.b.opt.apart {
-		return p.b.ctx.do(func() error { return cu.MemFree(cu.DevicePtr(k.Addr)) })
+		return p.b.ctx.end(func() error { return cu.MemFree(cu.DevicePtr(k.Addr)) })
 	}
 	if err := p.fill(k, 0xDD); err != nil {
 		return errors.Join(err, p.slab.Free(k))

@@ -276,7 +276,11 @@ func (s *stream) Sync() error {
 
 // sync waits for all that was queued and looks at the status word.
 func (s *stream) sync() error {
-	err := s.driver("work", func() error {
+	doing := "work"
+	if n := len(s.names); n > 0 {
+		doing = "work up to " + s.names[n-1]
+	}
+	err := s.driver(doing, func() error {
 		if err := s.enter(idle); err != nil {
 			return err
 		}
@@ -323,7 +327,7 @@ func (s *stream) Close() error {
 	}
 	s.closed = true
 	s.b.forget(s)
-	err := s.b.ctx.do(func() error {
+	err := s.b.ctx.end(func() error {
 		err := s.stopClocks()
 		if e := s.cu.Destroy(); err == nil {
 			err = e
