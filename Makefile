@@ -41,6 +41,15 @@ test: build ## all tests; makes .venv with scanpy, anndata and h5py to compare w
 test-cuda: ## tests of the CUDA build on the emulator (GPU=1: on real devices)
 	@scripts/test-cuda.sh
 
+.PHONY: mutants
+mutants: ## every planted fault of the CUDA build with 20 orders of the emulator, and AddressSanitizer
+	@$(MAKE) --no-print-directory emulator emulator-asan
+	@GPUSC_MUTANTS=all scripts/test-cuda.sh ./cuda -run 'TestMutants|TestAddressSanitizer' -timeout 3h -parallel 2 -v
+
+.PHONY: faults
+faults: build build-cuda emulator ## every call of the driver fails once, with 1, 2 and 3 devices
+	@GPUSC_EVERY_CALL=1 GPUSC_CUDA=$$PWD/bin/gpusc-cuda GPUSC_EMULATOR=$$PWD/bin/emulator $(GO) test ./test -run TestCUDADriverFails -timeout 3h -v
+
 .PHONY: race
 race: ## tests of the concurrent packages under the race detector (needs a C compiler)
 	@CGO_ENABLED=1 $(GO) test -race -short ./memory ./chunk/... ./pass ./cpu/... ./hdf5 ./anndata ./pp .

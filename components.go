@@ -2,7 +2,6 @@ package gpusc
 
 import (
 	"context"
-	"errors"
 
 	"github.com/gpusc/gpusc/chunk"
 	"github.com/gpusc/gpusc/decomp"
@@ -70,7 +69,7 @@ func (j *job) covariance(ctx context.Context) (err error) {
 	defer func() {
 		for _, d := range devices {
 			for _, s := range d.Streams {
-				err = errors.Join(err, s.Close())
+				err = errs.Also(err, s.Close())
 			}
 		}
 	}()

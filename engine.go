@@ -2,7 +2,6 @@ package gpusc
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -135,10 +134,10 @@ const (
 func (e *Engine) Close() error {
 	var err error
 	for _, b := range e.backends {
-		err = errors.Join(err, b.Close())
+		err = errs.Also(err, b.Close())
 	}
 	if l := e.ledger.Leaks(); len(l) > 0 {
-		err = errors.Join(err, fmt.Errorf("memory was not given back: %v", l))
+		err = errs.Also(err, fmt.Errorf("memory was not given back: %v", l))
 	}
 	return err
 }

@@ -54,7 +54,7 @@ func (e *Engine) Plan(ctx context.Context, in string, p Pipeline) (*Plan, error)
 		return nil, err
 	}
 	plan, err := j.describe(ctx)
-	return plan, errors.Join(err, j.close())
+	return plan, errs.Also(err, j.close())
 }
 
 // QC computes the QC metrics. With out "" they are added to in.
@@ -124,9 +124,9 @@ func (e *Engine) job(ctx context.Context, in, out string, p Pipeline, do actions
 	}
 	defer func() {
 		if j.out != nil && err != nil {
-			err = errors.Join(err, j.out.Abort())
+			err = errs.Also(err, j.out.Abort())
 		}
-		err = errors.Join(err, j.close())
+		err = errs.Also(err, j.close())
 	}()
 	if err := j.divide(ctx, false); err != nil {
 		return nil, err
@@ -212,7 +212,7 @@ func (e *Engine) open(ctx context.Context, in string, p Pipeline, do actions, ad
 	}
 	for _, f := range []func(context.Context) error{j.chooseMatrix, j.nameGenes, j.fits, j.readBatches} {
 		if err := f(ctx); err != nil {
-			return nil, errors.Join(errs.InFile(err, in), j.close())
+			return nil, errs.Also(errs.InFile(err, in), j.close())
 		}
 	}
 	return j, nil
@@ -329,22 +329,22 @@ func (j *job) close() error {
 	}
 	for _, c := range []*chunk.Cache{j.cacheIn, j.tilesIn} {
 		if c != nil {
-			err = errors.Join(err, c.Close())
+			err = errs.Also(err, c.Close())
 		}
 	}
 	j.resident.Close()
 	if j.cache != nil {
-		err = errors.Join(err, j.cache.Close())
+		err = errs.Also(err, j.cache.Close())
 	}
 	if j.tiles != nil {
-		err = errors.Join(err, j.tiles.Close())
+		err = errs.Also(err, j.tiles.Close())
 	}
 	if j.source != nil {
-		err = errors.Join(err, j.source.Close())
+		err = errs.Also(err, j.source.Close())
 	}
 	j.perCell.Release()
 	j.products.Release()
-	return errors.Join(err, j.in.Close())
+	return errs.Also(err, j.in.Close())
 }
 
 // finish completes the report.

@@ -25,6 +25,9 @@ type Options struct {
 	Memory int64
 	// Debug keeps where each buffer was made, for the list of leaks.
 	Debug bool
+
+	bug   bug  // planted by tests
+	apart bool // tests: each buffer is an allocation of the driver, for tools that watch those
 }
 
 // backend implements device.Backend for one device.
@@ -224,7 +227,7 @@ func (b *backend) release() error {
 			_ = f()
 		}
 	}
-	note(b.ctx.do(func() error {
+	note(b.ctx.end(func() error {
 		for _, p := range b.stuck {
 			twice(func() error { return hostFree(p) })
 		}

@@ -28,6 +28,7 @@ static CUresult launch(CUfunction f, unsigned gx, unsigned gy, unsigned gz, unsi
 import "C"
 
 import (
+	"errors"
 	"reflect"
 	"runtime"
 	"unsafe"
@@ -92,12 +93,14 @@ func remedyOf(err error) string {
 		return "reload the kernel module or restart: library and module of the driver differ"
 	case C.CUDA_ERROR_SYSTEM_NOT_READY:
 		return "start the fabric manager (nvidia-fabricmanager), or restart"
-	case C.CUDA_ERROR_NO_BINARY_FOR_GPU, C.CUDA_ERROR_INVALID_PTX, C.CUDA_ERROR_UNSUPPORTED_PTX_VERSION:
+	case C.CUDA_ERROR_NO_BINARY_FOR_GPU, C.CUDA_ERROR_INVALID_PTX, C.CUDA_ERROR_INVALID_SOURCE, C.CUDA_ERROR_UNSUPPORTED_PTX_VERSION:
 		return "the device is older than compute capability 8.0, or the driver older than CUDA 11.8: use --device cpu"
 	case C.CUDA_ERROR_LAUNCH_FAILED, C.CUDA_ERROR_ILLEGAL_ADDRESS, C.CUDA_ERROR_ECC_UNCORRECTABLE, C.CUDA_ERROR_HARDWARE_STACK_ERROR:
 		return "run again, with --device cpu if it comes back; nvidia-smi and dmesg may tell more"
+	case 0:
+		return ""
 	}
-	return ""
+	return "run again, with --device cpu if it comes back"
 }
 
 // code is the number of a driver's answer, 0 for other errors.
@@ -109,12 +112,12 @@ func code(err error) C.CUresult {
 }
 
 // tell makes an error for people of an answer of the driver.
-func tell(name, doing string, err error) error {
+func tell(name, doing string, err error) *errs.E {
 	kind := errs.Resource
 	if code(err) == C.CUDA_ERROR_OUT_OF_MEMORY {
 		kind = errs.Budget
 	}
-	e := errs.New(kind, "%s: %s", name, doing).Because(err)
+	e := errs.At(kind, name, "", "%s", doing).Because(err) // the device stands where a file would
 	if r := remedyOf(err); r != "" {
 		return e.Do("%s", r)
 	}
@@ -141,14 +144,26 @@ func (c *context) do(f func() error) error {
 	return fromCu(f())
 }
 
+// end is do for what gives something back: it asks twice for the context.
+func (c *context) end(f func() error) error {
+	began := false
+	err := c.do(func() error {
+		began = true
+		return f()
+	})
+	if !began {
+		err = c.do(f)
+	}
+	return err
+}
+
 // fromCu makes a driverError of an error of package cu, whose type is hidden but
 // is the driver's number.
 func fromCu(err error) error {
-	if err == nil {
-		return nil
-	}
-	if n := reflect.ValueOf(err); n.Kind() == reflect.Int {
-		return driverError(n.Int())
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		if n := reflect.ValueOf(e); n.Kind() == reflect.Int {
+			return driverError(n.Int())
+		}
 	}
 	return err
 }

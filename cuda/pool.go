@@ -66,6 +66,10 @@ func (p *pool) grow(n int64) (uint64, error) {
 
 // alloc returns a block for the first use by a stream, or by any (nil).
 func (p *pool) alloc(n int64, what string, s *stream) (*memory.Block, error) {
+	if p.b.opt.apart {
+		at, err := p.grow(max(n, 1))
+		return &memory.Block{Addr: at, Bytes: n, What: what}, err
+	}
 	q := memory.Queue(0)
 	if s != nil {
 		q = memory.Queue(s.id)
@@ -83,16 +87,25 @@ func (p *pool) alloc(n int64, what string, s *stream) (*memory.Block, error) {
 	}
 	for _, ev := range k.After {
 		e := ev.(*poolEvent)
+		if p.b.opt.bug == bugAfter {
+			continue
+		}
 		if err := s.driver("waiting for memory", func() error { return s.cu.Wait(*e.raw, 0) }); err != nil {
 			_ = p.slab.Free(k)
 			return nil, err
 		}
+	}
+	if s != nil && p.debug { // in its turn: the block may still be in use
+		return k, s.set(ptr(k.Addr), 0xFF, k.Bytes)
 	}
 	return k, p.fill(k, 0xFF)
 }
 
 // free gives a block back that nothing uses any more.
 func (p *pool) free(k *memory.Block) error {
+	if p.b.opt.apart {
+		return p.b.ctx.end(func() error { return cu.MemFree(cu.DevicePtr(k.Addr)) })
+	}
 	if err := p.fill(k, 0xDD); err != nil {
 		return errors.Join(err, p.slab.Free(k))
 	}
@@ -101,8 +114,16 @@ func (p *pool) free(k *memory.Block) error {
 
 // freeOn gives a block back that work queued on s still uses.
 func (p *pool) freeOn(k *memory.Block, s *stream) error {
+	if p.b.opt.apart || p.b.opt.bug == bugFreeOn {
+		return p.free(k)
+	}
 	e := &poolEvent{b: p.b}
 	err := s.driver("an event", func() (err error) {
+		if p.debug {
+			if err := cu.MemsetD8Async(cu.DevicePtr(k.Addr), 0xDD, k.Bytes, s.cu); err != nil {
+				return err
+			}
+		}
 		if e.raw, err = p.b.event(); err != nil {
 			return err
 		}
@@ -148,6 +169,9 @@ type poolEvent struct {
 
 // Done implements memory.Event. A device that has failed runs nothing any more.
 func (e *poolEvent) Done() bool {
+	if e.b.opt.bug == bugDone {
+		return true
+	}
 	err := e.b.ctx.do(func() error { return e.raw.Query() })
 	return code(err) != notReady
 }

@@ -79,7 +79,7 @@ func (b *backend) Trim() {
 
 // giveBack frees memory for good.
 func (b *backend) giveBack(p pages) {
-	if err := b.ctx.do(func() error { return hostFree(p.p) }); err != nil {
+	if err := b.ctx.end(func() error { return hostFree(p.p) }); err != nil {
 		b.trouble(tell(b.name, "freeing page-locked memory", err))
 		b.mu.Lock()
 		b.stuck = append(b.stuck, p.p) // Close tries once more
@@ -134,7 +134,11 @@ func (b *backend) pages(size int64, what string) (pages, error) {
 	})
 	if err != nil {
 		res.Release()
-		return p, tell(b.name, fmt.Sprintf("%s needs %s of page-locked memory", what, memory.Bytes(size)), err)
+		e := tell(b.name, fmt.Sprintf("%s needs %s of page-locked memory", what, memory.Bytes(size)), err)
+		if errors.Is(e, errs.Budget) {
+			e = e.Do("give less --memory, or raise the limit of locked memory (ulimit -l)")
+		}
+		return p, e
 	}
 	return p, nil
 }

@@ -145,7 +145,7 @@ func (s *stream) Upload(dst device.Buffer, off int64, src device.Host, srcOff, n
 		if err := s.enter(copying); err != nil {
 			return err
 		}
-		return cu.MemcpyHtoDAsync(cu.DevicePtr(d), h, n, s.cu)
+		return cu.MemcpyHtoDAsync(cu.DevicePtr(d), h, n, s.on(bugUpload))
 	})
 }
 
@@ -210,6 +210,10 @@ func (s *stream) Launch(op device.Op) error {
 	if err := run(s, op); err != nil {
 		return s.fail(fmt.Errorf("%s: %w", s.op, err))
 	}
+	if s.b.opt.bug == bugScratch && s.own.k != nil {
+		s.own.k.Free()
+		s.own.k = nil
+	}
 	return nil
 }
 
@@ -223,12 +227,16 @@ func (s *stream) Record() (device.Event, error) {
 		if e.raw, err = s.b.event(); err != nil {
 			return err
 		}
-		return e.raw.Record(s.cu)
+		return e.raw.Record(s.on(bugRecord))
 	})
 	if e.raw != nil {
 		// The driver's event can be used again when nobody can wait for it any more:
 		// a wait that was queued holds the point, not the event.
-		runtime.AddCleanup(e, s.b.recycle, e.raw)
+		if s.b.opt.bug == bugRecycle {
+			s.b.recycle(e.raw)
+		} else {
+			runtime.AddCleanup(e, s.b.recycle, e.raw)
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -244,6 +252,9 @@ func (s *stream) Wait(ev device.Event) error {
 	e, ok := ev.(*event)
 	if !ok || e == nil {
 		return s.fail(errs.New(errs.Usage, "an event of another backend (%T)", ev))
+	}
+	if s.b.opt.bug == bugWait {
+		return nil
 	}
 	err := s.driver("waiting for an event", func() error {
 		if err := s.enter(idle); err != nil { // the wait is not work
@@ -265,7 +276,11 @@ func (s *stream) Sync() error {
 
 // sync waits for all that was queued and looks at the status word.
 func (s *stream) sync() error {
-	err := s.driver("work", func() error {
+	doing := "work"
+	if n := len(s.names); n > 0 {
+		doing = "work up to " + s.names[n-1]
+	}
+	err := s.driver(doing, func() error {
 		if err := s.enter(idle); err != nil {
 			return err
 		}
@@ -274,13 +289,16 @@ func (s *stream) sync() error {
 				return err
 			}
 		}
+		if s.b.opt.bug == bugSync {
+			return nil
+		}
 		if err := s.cu.Synchronize(); err != nil {
 			return err
 		}
 		s.measure(len(s.marks))
 		return nil
 	})
-	if err != nil || len(s.names) == 0 { // no launch: the word is as it was
+	if err != nil || len(s.names) == 0 || s.b.opt.bug == bugStatus { // no launch: the word is as it was
 		return err
 	}
 	w := (*status)(s.host.pages.p)
@@ -309,7 +327,7 @@ func (s *stream) Close() error {
 	}
 	s.closed = true
 	s.b.forget(s)
-	err := s.b.ctx.do(func() error {
+	err := s.b.ctx.end(func() error {
 		err := s.stopClocks()
 		if e := s.cu.Destroy(); err == nil {
 			err = e

@@ -94,7 +94,8 @@ Result call(const char *name, Fault fault, const std::function<Result()> &body) 
         r = body();
     }
     if (trace) {
-        fprintf(trace, "%llu %s %d\n", (unsigned long long)(fault == never ? 0 : d.calls), name, r);
+        Context *c = currentContext();
+        fprintf(trace, "%llu %s %d %d\n", (unsigned long long)(fault == never ? 0 : d.calls), name, r, c ? c->device : -1);
         fflush(trace);
     }
     report();

@@ -56,6 +56,9 @@ enum Code {
 // skipped tells whether an earlier launch of the stream has failed. It is the same
 // for all threads of a launch, as a failure of this one does not count.
 static __device__ __forceinline__ bool skipped(const Status *st, u64 seq) {
+#ifdef GPUSC_BUG_SKIPPED
+    return false;
+#endif
     return *(const volatile u64 *)&st->seq < seq;
 }
 
@@ -74,6 +77,9 @@ static __device__ inline void fail(Status *st, u64 seq, u64 code, i64 a, i64 b, 
 static __device__ inline void row_of(const i64 *indptr, i64 r, i64 room, Status *st, u64 seq, i64 &lo, i64 &hi) {
     lo = indptr[r];
     hi = indptr[r + 1];
+#ifdef GPUSC_BUG_OFFSETS
+    return;
+#endif
     if (lo < 0 || hi < lo || hi > room || (r == 0 && lo != 0)) {
         fail(st, seq, BAD_OFFSETS, r + 1, hi, 0);
         lo = hi = 0;
@@ -122,7 +128,17 @@ static __device__ inline Fixed to_fixed(double v) {
 // this thread's to bring up: its addition passes 2^64 or does not, in every order.
 static __device__ inline void add_fixed(Fixed *p, Fixed f) {
     u64 carry = 0;
+#ifdef GPUSC_BUG_CARRY_RACE
+    if (f.lo) {
+        atomicAdd(&p->lo, f.lo);
+        carry = atomicAdd(&p->lo, 0ull) < f.lo;
+    }
+#else
     if (f.lo) carry = atomicAdd(&p->lo, f.lo) > ~f.lo;
+#endif
+#ifdef GPUSC_BUG_CARRY_LOST
+    carry = 0;
+#endif
     u64 hi = (u64)f.hi + carry;
     if (hi) atomicAdd((u64 *)&p->hi, hi);
 }

@@ -30,6 +30,10 @@ extern "C" __global__ void dense_zero(Status *st, u64 seq, i64 cols, const doubl
 }
 GPUSC_KERNEL(dense_zero)
 
+#ifdef GPUSC_BUG_DENSE
+#define __syncthreads()
+#endif
+
 #define M(suffix, T)                                                                                                   \
     extern "C" __global__ void dense_##suffix(Status *st, u64 seq, const i64 *indptr, const u32 *idx, const T *val,    \
                                               i64 cols, i64 room, i64 row0, const double *scale, u64 how,              \

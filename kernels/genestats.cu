@@ -78,7 +78,9 @@ extern "C" __global__ void __launch_bounds__(1024)
     if (skipped(st, seq)) return;
     i64 n = groups * cols;
     for (i64 i = threadIdx.x; i < n; i += blockDim.x) own[i] = 0;
+#ifndef GPUSC_BUG_OWN
     __syncthreads();
+#endif
     i64 first = blockIdx.x * each, last = first + each < rows ? first + each : rows;
     for (i64 r = first + (threadIdx.x >> 5); r < last; r += blockDim.x >> 5) {
         i64 lo, hi;

@@ -28,9 +28,15 @@ static __device__ inline bool my_row(const i64 *indptr, i64 from, i64 to, i64 co
                                      i64 groups, Status *st, u64 seq, i64 &r, i64 &lo, i64 &hi, i64 &base) {
     r = from + (((i64)blockIdx.x * blockDim.x + threadIdx.x) >> 5);
     if (r >= to) return false;
+#ifdef GPUSC_BUG_LAST_ROW
+    if (r > from && r == to - 1) return false;
+#endif
     row_of(indptr, r, room, st, seq, lo, hi);
     i64 g = group_of(group, r, groups, st, seq);
     base = g * cols;
+#ifdef GPUSC_BUG_POSITION
+    base = (i32)g * (i32)cols;
+#endif
     return g >= 0;
 }
 

@@ -81,7 +81,9 @@ static __device__ u32 scan(u32 v, u32 *totals, u32 &all) {
         u32 below = __shfl_up_sync(FULL, v, o);
         if (lane >= o) v += below;
     }
+#ifndef GPUSC_BUG_FILL_SCAN
     __syncthreads(); // totals have been read
+#endif
     if (lane == 31) totals[warp] = v;
     __syncthreads();
     all = 0;
@@ -151,7 +153,9 @@ static __device__ void write_row(const Place &p, const i64 *indptr, const u32 *i
     const int quads = GRAM_GROUP / 4;
     for (i64 q = lane; q < t.groups * quads; q += 32)
         *(float4 *)(t.dense + ((q / quads) * t.rows + p.row) * GRAM_GROUP + q % quads * 4) = zero4[q];
+#ifndef GPUSC_BUG_FILL_ROW
     __syncwarp(); // the background is there before values go over it
+#endif
     i64 lo = indptr[p.row], hi = indptr[p.row + 1];
     u32 at = p.inBlock == 0 ? (u32)lo : t.rowEnd[p.row - 1];
     double scale = how.scale ? how.scale[p.row] : 1;

@@ -123,7 +123,9 @@ extern "C" __global__ void __launch_bounds__(TEAMS *TEAM, 2)
             *(float4 *)(stage + (f + 4) * SIDE + col) = a1;
             *(float4 *)(stage + PANEL + f * SIDE + col) = b0;
             *(float4 *)(stage + PANEL + (f + 4) * SIDE + col) = b1;
+#ifndef GPUSC_BUG_GRAM_SLICE
             __syncthreads(); // the slice is there, and the one before the last has been used
+#endif
             if (s + 1 < GRAM_SUM / SLICE) {
                 i64 next = from + (s + 1) * SLICE + f;
                 a0 = fetch(pa, next, rows), a1 = fetch(pa, next + 4, rows);
@@ -136,7 +138,9 @@ extern "C" __global__ void __launch_bounds__(TEAMS *TEAM, 2)
         for (int pair = 0; pair < TEAMS; pair += 2) {
             __syncthreads();
             if (team / 2 == pair / 2) put(stages + team % 2 * SIDE * SIDE, ty, tx, sum);
+#ifndef GPUSC_BUG_GRAM_PUT
             __syncthreads();
+#endif
             bool has0 = base + pair * GRAM_SUM < rows, has1 = base + (pair + 1) * GRAM_SUM < rows;
             for (int e = t; e < SIDE * SIDE; e += TEAMS * TEAM) {
                 double v = total[e];
@@ -176,7 +180,9 @@ extern "C" __global__ void __launch_bounds__(AXPY_WARPS * 32)
         for (int i = 0; i < 4; i++) sum[p][i] = half < 2 && c < sparse ? row[i] : 0;
     }
     for (i64 r0 = 0; r0 < rows; r0 += GRAM_BLOCK) {
+#ifndef GPUSC_BUG_GRAM_STRIP
         __syncthreads(); // the strip has been used
+#endif
         const float4 *from = (const float4 *)(dense + (group * room + r0) * GRAM_GROUP);
         i64 n = (rows - r0 < GRAM_BLOCK ? rows - r0 : GRAM_BLOCK) * QUADS;
         for (i64 i = threadIdx.x; i < n; i += AXPY_WARPS * 32) ((float4 *)strip)[i] = from[i];
@@ -264,7 +270,9 @@ extern "C" __global__ void grammultiply_pairs(Status *st, u64 seq, i64 rows, i64
                     idx = FULL;
                     if (at < end) idx = rowIdx[at] - (u32)j0, x = rowVal[at];
                 }
+#ifndef GPUSC_BUG_GRAM_PAIRS
                 __syncwarp(); // the next row may add to the same columns
+#endif
                 at = nextAt, end = nextEnd, idx = nextIdx, x = nextX;
             }
         }

@@ -19,6 +19,9 @@ static __device__ void flag_row(const u32 *idx, const T *val, i64 n, i64 r, i64 
         for (int k = 0; k < AHEAD; k++) {
             if (!above[k]) continue;
             u32 c = idx[at + 32 * k];
+#ifdef GPUSC_BUG_LAST_GENE
+            if (c + 1 == cols) continue;
+#endif
             if (c < cols)
                 flags[c] = 1;
             else

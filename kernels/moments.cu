@@ -100,7 +100,9 @@ extern "C" __global__ void moments_u32(Status *st, u64 seq, const i64 *indptr, c
             d->gene[p] = c;
             d->count[p] = x;
         }
+#ifndef GPUSC_BUG_QUEUE
         __syncwarp();
+#endif
         waiting += __popc(lates);
         if (waiting >= 32) {
             add_queued(d, row, waiting, 32, st, seq);

@@ -80,6 +80,9 @@ static __device__ void add_up(const Genes &g, const u32 *val, i64 lo, i64 hi, i6
     int lane = threadIdx.x & 31;
     u64 sum = 0, mine = 0;
     u32 n = 0;
+#ifdef GPUSC_BUG_LAST_VALUE
+    hi -= hi - lo > 32;
+#endif
 #pragma unroll 1
     for (i64 at = lo + lane; at - lane < hi; at += 32 * AHEAD) {
         u32 x[AHEAD], c[AHEAD], of[AHEAD];

@@ -97,7 +97,9 @@ extern "C" __global__ void select_count(Status *st, u64 seq, const i64 *indptr, 
         if (i < outRows) n = staying(indptr, idx, i, rows, cols, room, rowsOf, map, st, seq);
         if (lane == 0) count[k] = n;
     }
+#ifndef GPUSC_BUG_SELECT_COUNT
     __syncthreads();
+#endif
     if (threadIdx.x >= 32) return;
     i64 n = count[lane], up = scan_warp(n);
     if (b * ROWS + lane < outRows) outIndptr[b * ROWS + lane + 1] = up - n;
@@ -128,7 +130,9 @@ extern "C" __global__ void select_scan(Status *st, u64 seq, i64 n, i64 outRows, 
             while (i % ROWS < ROWS - 1 && i + 1 < outRows && end - own + outIndptr[i + 2] <= outRoom) i++;
             fail(st, seq, NO_ROOM, i, 0, 0);
         }
+#ifndef GPUSC_BUG_SELECT_SCAN
         __syncthreads();
+#endif
     }
 }
 GPUSC_KERNEL(select_scan)
@@ -145,6 +149,9 @@ static __device__ void pick(const u32 *idx, const T *val, i64 n, const i32 *map,
         u32 stay = __ballot_sync(FULL, stays);
         if (stays) {
             i64 p = at + __popc(stay & ((1u << lane) - 1));
+#ifdef GPUSC_BUG_SELECT_MASK
+            p = at + __popc(stay & ((1u << (lane & 15)) - 1));
+#endif
             outIdx[p] = (u32)to;
             outVal[p] = val[i];
         }

@@ -53,7 +53,9 @@ extern "C" __global__ void symmul_rows(Status *st, u64 seq, i64 n, i64 stripes, 
     }
     double *out = &runs[run][row][v];
     out[0] = s0, out[1] = s1, out[2] = s2, out[3] = s3;
+#ifndef GPUSC_BUG_SYMMUL
     __syncthreads();
+#endif
     for (i64 e = threadIdx.x; e < ROWS * VECTORS; e += blockDim.x) {
         int r = (int)e / VECTORS, c = (int)e % VECTORS;
         g = (i64)blockIdx.x * ROWS + r;

@@ -117,7 +117,9 @@ static __device__ u64 top_large(const u32 *val, i64 len, i64 need, u32 *hist) {
             u32 x = val[i];
             if (x >= BINS && (u64)x >> (shift + 8) == prefix) atomicAdd(&hist[x >> shift & 255], 1u);
         }
+#ifndef GPUSC_BUG_TOP_LARGE
         __syncwarp();
+#endif
         Spot p = spot(hist, falling(hist), need);
         need -= p.ahead;
         prefix = prefix << 8 | (u64)p.bin;
@@ -244,7 +246,9 @@ static __device__ void gather(const T *val, i64 len, i64 n, int bits, Block *b, 
     }
     nth_key(val, len, n, bits, b);
     if (threadIdx.x == 0) b->taken = 0;
+#ifndef GPUSC_BUG_TOP_GATHER
     __syncthreads();
+#endif
     u64 nth = b->nth;
 #pragma unroll 1
     for (i64 i = threadIdx.x; i < len; i += 128) {
@@ -271,7 +275,9 @@ static __device__ void sort_falling(u64 *keys, i64 n) {
                     keys[i + j] = x;
                 }
             }
+#ifndef GPUSC_BUG_TOP_SORT
             __syncthreads();
+#endif
         }
 }
 

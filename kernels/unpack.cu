@@ -153,7 +153,9 @@ static __device__ bool unpack_block(const Stream &in, int k, u32 add, u32 top, S
         ok = ok && (add == 0 || x + add != 0);
         b->x[place(k * BLOCK + i)] = x + add;
     }
+#ifndef GPUSC_BUG_UNPACK_HIGH
     __syncwarp();
+#endif
     const u8 *high = (const u8 *)(word + 8 * w), *pos = high + e * high_bytes(c);
 #pragma unroll 1
     for (u32 j = lane; j < e; j += 32) {
@@ -173,7 +175,9 @@ static __device__ bool unpack_block(const Stream &in, int k, u32 add, u32 top, S
 // plus add may have more than top bits. false, for all threads, where it cannot be.
 static __device__ bool unpack_super(const Stream &in, i64 s, u32 add, u32 top, Super *b) {
     if (threadIdx.x < 32) open_super(in, s, b);
+#ifndef GPUSC_BUG_UNPACK_OPEN
     __syncthreads();
+#endif
     if (b->bad) return false;
     bool ok = true;
 #pragma unroll 1
@@ -200,7 +204,9 @@ static __device__ void scan_super(Super *b, u32 base) {
         run += b->x[place(from + i)];
         b->x[place(from + i)] = run;
     }
+#ifndef GPUSC_BUG_UNPACK_SCAN
     __syncthreads();
+#endif
 }
 
 // numbers is how many of a stream's n numbers superblock s holds.
@@ -236,6 +242,9 @@ extern "C" __global__ void unpack_lens(Status *st, u64 seq, const u8 *packed, i6
             ok = ok && p <= nnz;
             indptr[s * SUPER + i + 1] = p;
         }
+#ifdef GPUSC_BUG_WRITE_BEYOND
+        if (threadIdx.x == 0) indptr[s * SUPER + m + 1] = 0;
+#endif
         ok = ok && b.x[place(m - 1)] == (s * SUPER + m == rows ? nnz : b.next);
     }
     if (!ok) fail(st, seq, BAD_PACKED, LENS, s * SUPER, 0);

@@ -25,6 +25,9 @@ static __device__ void row_values(const u32 *val, i64 n, double scale, u64 how, 
         bool first = at < 0;
         u32 x[AHEAD];
         for (int k = 0; k < AHEAD; k++) x[k] = !first && at + 32 * k < n ? val[at + 32 * k] : (u32)lane + 1;
+#ifdef GPUSC_BUG_READ_BEYOND
+        for (int k = 0; !first && k < AHEAD; k++) x[k] = val[at + 32 * k];
+#endif
 #pragma unroll 1
         for (int k = 0; k < AHEAD; k++) {
             u32 y = x[0];

@@ -141,62 +141,126 @@ func TestCUDARealFiles(t *testing.T) {
 }
 
 // TestCUDADriverFails makes calls of the driver fail, one after the other: the run
-// ends with an error that says so or with the right result, it leaves no memory on
-// the device and no file, and it does not hang.
+// ends with an error that says so, once, or with the right result, it leaves no memory
+// on the device and no file, and it does not hang. GPUSC_EVERY_CALL=1: all calls, with
+// several numbers of devices (make faults).
 func TestCUDADriverFails(t *testing.T) {
-	e := newEmulated(t)
+	if os.Getenv("GPUSC_EVERY_CALL") == "" {
+		newFaults(t, 2, 0).run(t, 60)
+		return
+	}
+	for _, c := range [][2]int{{1, 0}, {2, 0}, {2, 3}, {3, 5}} {
+		t.Run(fmt.Sprintf("%d devices, seed %d", c[0], c[1]), func(t *testing.T) {
+			t.Parallel()
+			newFaults(t, c[0], c[1]).run(t, 1<<30)
+		})
+	}
+}
+
+// faults runs a small pipeline while one call of the driver fails.
+type faults struct {
+	*emulated
+	dir   string
+	flags []string // up to the name of the output
+	env   []string
+	calls int    // of the driver in a run
+	want  string // sum of the output
+}
+
+func newFaults(t *testing.T, devices, seed int) *faults {
+	f := &faults{emulated: newEmulated(t), dir: t.TempDir()}
 	in := synth(t, 120, 150)
-	flags := []string{"run", in, "--device", "cuda", "--threads", "2", "--n-top-genes", "50", "--n-comps", "5", "--min-genes", "5", "--chunk-rows", "60", "-o"}
-	dir := t.TempDir()
-	want := filepath.Join(dir, "want.h5ad")
-	if out, err := e.run(t, []string{"GPUSC_EMU_DEVICES=2"}, append(flags, want)...); err != nil {
+	f.flags = []string{"run", in, "--device", "cuda", "--threads", "2", "--n-top-genes", "50", "--n-comps", "5", "--min-genes", "5", "--chunk-rows", "60", "-o"}
+	f.env = []string{fmt.Sprint("GPUSC_EMU_DEVICES=", devices), fmt.Sprint("GPUSC_EMU_SEED=", seed), "GPUSC_EMU_TRACE=" + filepath.Join(f.dir, "trace")}
+	want := filepath.Join(f.dir, "want.h5ad")
+	if out, err := f.emulated.run(t, f.env, append(f.flags, want)...); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	calls, _ := e.left(t)
-	if calls < 100 {
-		t.Fatalf("a run makes %d calls of the driver", calls)
+	f.want = fileSum(t, want)
+	f.calls, _ = f.left(t)
+	if f.calls < 100 {
+		t.Fatalf("a run makes %d calls of the driver", f.calls)
 	}
-	every := max(1, calls/60)
-	if os.Getenv("GPUSC_EVERY_CALL") != "" {
-		every = 1
-	}
+	return f
+}
+
+// run makes about so many calls fail, more of those that open the devices.
+func (f *faults) run(t *testing.T, most int) {
+	every := max(1, f.calls/most)
 	failed := 0
-	for n := 1; n <= calls; n += every {
-		if n < 40 && every > 4 { // what opens the devices
+	for n := 1; n <= f.calls; n += every {
+		if n < 40 && every > 4 {
 			n -= every - 4
 		}
-		got := filepath.Join(dir, "got.h5ad")
-		out, err := e.run(t, []string{"GPUSC_EMU_DEVICES=2", fmt.Sprintf("GPUSC_EMU_FAIL=%d", n)}, append(flags, got)...)
-		if err == nil {
-			if fileSum(t, got) != fileSum(t, want) {
-				t.Errorf("call %d fails: other bytes, and no error\n%s", n, out)
-			}
-			os.Remove(got)
-		} else {
+		if f.fail(t, n) {
 			failed++
-			var exit *exec.ExitError
-			if !errors.As(err, &exit) || exit.ExitCode() < 1 || exit.ExitCode() > 20 {
-				t.Errorf("call %d fails: %v\n%s", n, err, out)
-			}
-			if !strings.Contains(out, "cuda") || strings.Contains(out, "goroutine") || strings.Contains(out, "internal error") {
-				t.Errorf("call %d fails: it does not say what went wrong:\n%s", n, out)
-			}
-			// An output is there only when all was done but giving memory back.
-			if _, err := os.Stat(got); err == nil {
-				if fileSum(t, got) != fileSum(t, want) {
-					t.Errorf("call %d fails: it left an output that is wrong", n)
-				}
-				os.Remove(got)
-			}
-		}
-		if _, left := e.left(t); left != "" {
-			t.Errorf("call %d fails: left on the device: %s\n%s", n, left, out)
 		}
 	}
 	if failed == 0 {
 		t.Error("no call that failed made the run fail")
 	}
-	if left, _ := filepath.Glob(filepath.Join(dir, ".*")); len(left) > 0 {
+	if left, _ := filepath.Glob(filepath.Join(f.dir, ".*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
+}
+
+// fail runs with call n failing, and tells whether the run fails.
+func (f *faults) fail(t *testing.T, n int) bool {
+	t.Helper()
+	got, trace := filepath.Join(f.dir, "got.h5ad"), filepath.Join(f.dir, "trace")
+	os.Remove(trace)
+	out, err := f.emulated.run(t, append(f.env, fmt.Sprint("GPUSC_EMU_FAIL=", n)), append(f.flags, got)...)
+	what, device := failedCall(t, trace, n)
+	wrong := func(format string, a ...any) {
+		t.Errorf("call %d (%s) fails: %s\n%s", n, what, fmt.Sprintf(format, a...), out)
+	}
+	if err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() < 1 || exit.ExitCode() > 20 {
+			wrong("%v", err)
+		}
+		said := out[max(strings.LastIndex(out, "gpusc: "), 0):]
+		switch {
+		case strings.Contains(out, "goroutine") || strings.Contains(out, "internal error"):
+			wrong("a panic")
+		case strings.Count(out, "CUDA_ERROR") != 1 || strings.Count(strings.TrimSpace(said), "\n") > 0:
+			wrong("it is not said once, in a line")
+		case !strings.Contains(said, device) || strings.Contains(said, ".h5ad"):
+			wrong("it does not name the device %s, and it alone", device)
+		case !strings.Contains(said, "; "):
+			wrong("no remedy")
+		}
+	}
+	// After a failure an output is there only when all was done but giving memory back.
+	_, gone := os.Stat(got)
+	if gone == nil && fileSum(t, got) != f.want || gone != nil && err == nil {
+		wrong("a wrong output or none, and exit %v", err)
+	}
+	os.Remove(got)
+	if _, left := f.left(t); left != "" {
+		wrong("left on the device: %s", left)
+	}
+	return err != nil
+}
+
+// failedCall looks up call n in the emulator's list: its name, and that of its device
+// or "cuda".
+func failedCall(t *testing.T, path string, n int) (what, device string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		f := strings.Fields(line)
+		if len(f) != 4 || f[0] != fmt.Sprint(n) {
+			continue
+		}
+		// Of these it is not told which device they are about.
+		if f[3] == "-1" || f[1] == "cuCtxSetCurrent" || strings.HasPrefix(f[1], "cuDevice") {
+			return f[1], "cuda"
+		}
+		return f[1], "cuda:" + f[3]
+	}
+	return "not reached", "cuda"
 }

@@ -54,7 +54,7 @@ func (g *globals) withEngine(c *cobra.Command, f func(ctx context.Context, e *gp
 	}
 	err = f(c.Context(), e)
 	bars.stop()
-	return errors.Join(err, e.Close())
+	return errs.Also(err, e.Close())
 }
 
 // checkReport refuses a report that cannot be written before the work begins.

@@ -90,6 +90,7 @@ func RunStreams(t *testing.T, open func(t *testing.T) device.Backend) {
 		{"long queue", testLongQueue},
 		{"parallel", testParallel},
 		{"sticky errors", testSticky},
+		{"after a failure", testAfterFailure},
 		{"bad operations", testBadOps},
 		{"refused terms", testRefusedTerms},
 	} {

@@ -205,6 +205,31 @@ func testSticky(t *testing.T, r *rig) {
 	r.ok(r.s.Sync())
 }
 
+// testAfterFailure queues an operation that fails and one that would not, in one go:
+// the second must not run, as it may rest on what the first was to do.
+func testAfterFailure(t *testing.T, r *rig) {
+	if !r.dev.Supports("rowstats") {
+		t.Skip("needs rowstats")
+	}
+	m := generate("typical", 10, 50, kernels.Counts, 0.5, false, smallCount)
+	good := kernels.RowStats{X: r.csr(m), Total: up(r, make([]float64, m.rows)), Detected: up(r, make([]uint32, m.rows))}
+	bad := good
+	bad.X.Indptr = up(r, []int64{0, 5, 3, 9, 9, 9, 9, 9, 9, 9, 9})
+	bad.Total, bad.Detected = up(r, make([]float64, m.rows)), up(r, make([]uint32, m.rows))
+	r.ok(r.s.Sync())
+	s := r.stream()
+	_ = s.Launch(&bad)
+	_ = s.Launch(&good) // may know already that the stream has failed
+	if s.Sync() == nil || s.Close() == nil {
+		t.Error("no error for falling offsets")
+	}
+	for row, n := range down[uint32](r, good.Detected, m.rows) {
+		if n != 0 {
+			t.Fatalf("an operation ran after one that failed: row %d has %d values", row, n)
+		}
+	}
+}
+
 type otherBuffer struct{}
 
 func (otherBuffer) Size() int64 { return 1 << 20 }

@@ -8,6 +8,7 @@ package errs
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 )
 
@@ -106,4 +107,27 @@ func InFile(err error, file string) error {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	return err
+}
+
+// Also adds an error met while cleaning up to the one that led there, unless it only
+// tells the same once more: a device that has failed fails at every later call.
+func Also(err, more error) error {
+	switch {
+	case more == nil:
+		return err
+	case err == nil:
+		return more
+	case errors.Is(err, more) || strings.Contains(err.Error(), more.Error()) || sameCause(err, more):
+		return err
+	}
+	return errors.Join(err, more)
+}
+
+// sameCause tells whether both say that something of one name has failed for one reason.
+func sameCause(err, more error) bool {
+	var a, b *E
+	if !errors.As(err, &a) || !errors.As(more, &b) {
+		return false
+	}
+	return a.File != "" && a.File == b.File && a.Err != nil && reflect.TypeOf(a.Err).Comparable() && a.Err == b.Err
 }
