@@ -46,10 +46,12 @@ race: ## tests of the concurrent packages under the race detector (needs a C com
 	@CGO_ENABLED=1 $(GO) test -race -short ./memory ./chunk/... ./pass ./cpu/... ./hdf5 ./anndata ./pp .
 
 .PHONY: lint
-lint: ## vet, gofumpt and staticcheck
+lint: ## vet, gofumpt and staticcheck; with a C compiler the CUDA build too
 	@$(GO) vet ./...
 	@out=$$($(GOFUMPT) -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not gofumpt-ed:" $$out; exit 1; }
 	@$(STATICCHECK) ./...
+	@! command -v gcc >/dev/null || scripts/cuda-env.sh $(GO) vet -tags cuda ./cuda .
+	@! command -v gcc >/dev/null || scripts/cuda-env.sh $(STATICCHECK) -tags cuda ./cuda .
 
 .PHONY: fuzz
 fuzz: ## every fuzz target, FUZZTIME each (default 30s)
@@ -78,6 +80,11 @@ emulator-asan: ## the same with AddressSanitizer, for use with LD_PRELOAD of lib
 .PHONY: gpu-bundle
 gpu-bundle: ## bin/gpu-bundle.tar.gz: tests and benchmarks for a machine with a GPU
 	@scripts/gpu-bundle.sh
+
+.PHONY: test-bundle
+test-bundle: gpu-bundle emulator ## the bundle's script at tiny sizes on the emulator
+	@rm -rf bin/test-bundle && mkdir -p bin/test-bundle && tar -xzf bin/gpu-bundle.tar.gz -C bin/test-bundle
+	@LD_LIBRARY_PATH=$(CURDIR)/bin/emulator GPUSC_BUNDLE_SMALL=1 bin/test-bundle/gpu-bundle/run.sh bin/test-bundle/out
 
 .PHONY: image
 image: ## gpusc:dev, the container image with CUDA devices (needs docker)

@@ -4,6 +4,8 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -34,6 +36,10 @@ var arrows = map[string][]string{
 	"pp":                {"pass", "chunk", "device", "kernels", "memory", "internal/loess"},
 	"decomp":            {"pass", "chunk", "chunk/pack", "device", "kernels", "memory", "internal/panel"},
 	"plot":              {},
+	"graph":             {},
+	"neighbors":         {"graph", "memory", "device", "kernels"},
+	"manifold":          {"graph", "memory"},
+	"cluster":           {"graph", "memory"},
 	"internal/synth":    {"chunk"},
 	"bench/ops":         {"device", "kernels", "memory", "chunk", "chunk/pack", "decomp", "internal/synth"},
 }
@@ -73,5 +79,40 @@ func TestArrows(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestPlainBuild: without -tags cuda nothing of CUDA and not one file of C is in
+// the program.
+func TestPlainBuild(t *testing.T) {
+	cmd := exec.Command("go", "list", "-deps", "-f", "{{.ImportPath}} {{.CgoFiles}}", "./cmd/gpusc")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for line := range strings.Lines(string(out)) {
+		pkg, cgo, _ := strings.Cut(strings.TrimSpace(line), " ")
+		n++
+		if cgo != "[]" {
+			t.Errorf("%s has files of C: %s", pkg, cgo)
+		}
+		if strings.HasPrefix(pkg, "gorgonia.org/") || strings.HasSuffix(pkg, "gpusc/cuda") {
+			t.Errorf("%s is in the plain build", pkg)
+		}
+	}
+	if n < 50 {
+		t.Errorf("only %d packages: go list gave\n%s", n, out)
+	}
+	// Nor would C be used where it could be: our own packages have none.
+	all, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{.CgoFiles}}", "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(all)) {
+		if !strings.HasSuffix(strings.TrimSpace(line), " []") {
+			t.Errorf("files of C without the tag: %s", line)
+		}
 	}
 }

@@ -38,6 +38,8 @@ const (
 	// perValue is what a value costs in a worker: the slot, and the narrow
 	// copies that a step makes of it.
 	perValue = 20 + 16
+	// perDeviceValue is what it costs on a device with memory of its own.
+	perDeviceValue = 8 + 16 + packedPerValue
 	// packedPerValue is the usual size of a value in the packed cache, rounded up.
 	packedPerValue = 2
 	// nameBytes is the usual cost of a cell's name.
@@ -55,6 +57,10 @@ func (j *job) divide(ctx context.Context, planOnly bool) (err error) {
 		most = apartNNZ
 	}
 	b.spanNNZ = min(most, max(leastNNZ, total/8/int64(b.workers)/perValue))
+	room := j.deviceRoom()
+	if room > 0 { // half of it for the pieces in work
+		b.spanNNZ = min(b.spanNNZ, max(leastNNZ, room/2/b.perDevice(j)/perDeviceValue))
+	}
 	j.mem = b
 	var rows, nnz int64
 	var src chunk.Source
@@ -71,11 +77,20 @@ func (j *job) divide(ctx context.Context, planOnly bool) (err error) {
 		}
 		b.workers = max(1, min(b.workers, len(src.Spans())))
 	}
-	b.measure(j, src, rows, nnz)
-	// Fewer workers when each of them costs much.
-	for b.need > total && b.workers > 1 {
-		b.workers--
+	measure := func() {
 		b.measure(j, src, rows, nnz)
+		b.devices(j, room, rows, nnz)
+	}
+	measure()
+	// Fewer workers when each of them costs much.
+	for (b.need > total || b.device > room) && b.workers > 1 {
+		b.workers--
+		measure()
+	}
+	if b.device > room {
+		return errs.At(errs.Budget, j.path, j.m.Path, "%s are needed at once on %s, which may use %s",
+			memory.Bytes(b.device), j.e.backends[0].Info().Name, memory.Bytes(room)).
+			Do("give --device-memory %s or more, or --device cpu", memory.Arg((b.device+b.device/8+16<<20)&^(16<<20-1)))
 	}
 	if b.need > total {
 		return errs.At(errs.Budget, j.path, j.m.Path, "%s are needed at once, and the budget is %s", memory.Bytes(b.need), memory.Bytes(j.e.budget)).
@@ -87,7 +102,6 @@ func (j *job) divide(ctx context.Context, planOnly bool) (err error) {
 	free := total - b.need
 	b.cache = free * 3 / 4
 	b.tiles = free - b.cache
-	b.devices(j, rows, nnz)
 	if b.resident > 0 {
 		j.resident = &pass.Resident{Cap: b.resident}
 	}
@@ -98,31 +112,49 @@ func (j *job) divide(ctx context.Context, planOnly bool) (err error) {
 // holds as staging memory lies there once more, beside the piece as it is packed,
 // and then what PCA works on. Of what they have beyond, a part is left to the
 // pool's gaps and to other processes.
-func (b *budget) devices(j *job, rows, nnz int64) {
+func (b *budget) devices(j *job, room, rows, nnz int64) {
 	b.device, b.resident = 0, 0
-	has := int64(0) // the least that one of them has
-	for _, dev := range j.e.backends {
-		if i := dev.Info(); !i.Unified && (has == 0 || i.Memory < has) {
-			has = i.Memory
-		}
-	}
-	if has == 0 {
+	if room == 0 {
 		return
 	}
-	if limit := j.e.o.DeviceMemory; limit > 0 {
-		has = min(has, limit)
-	}
-	n := int64(len(j.e.backends))
-	w := (int64(b.workers) + n - 1) / n
+	w := b.perDevice(j)
 	b.device = w*(j.slotBytes(rows, nnz)+packedPerValue*nnz) + j.nvars*int64(j.nBatches())*j.geneBytes(w)
 	if j.do.write == "scaled" {
 		b.device += w * pp.DenseBytes(int(j.nvars))
 	}
-	b.resident = max(0, has-b.device) * 3 / 4
+	b.resident = max(0, room-b.device) * 3 / 4
 	if j.do.pca { // comes when the cache is gone, and takes its place
 		_, pca := decomp.GramDeviceMemory(j.expectedGenes(), gramStreams, j.e.o.Threads)
 		b.device = max(b.device, pca)
 	}
+}
+
+// deviceRoom is how much memory of its own each device may use, at least; 0 where
+// none has memory of its own.
+func (j *job) deviceRoom() (room int64) {
+	for _, d := range j.e.backends {
+		i := d.Info()
+		if i.Unified {
+			continue
+		}
+		has := i.Memory
+		if i.Room > 0 {
+			has = i.Room
+		}
+		if limit := j.e.o.DeviceMemory; limit > 0 {
+			has = min(has, limit)
+		}
+		if room == 0 || has < room {
+			room = has
+		}
+	}
+	return room
+}
+
+// perDevice is how many workers a device has, at most.
+func (b *budget) perDevice(j *job) int64 {
+	n := int64(len(j.e.backends))
+	return (int64(b.workers) + n - 1) / n
 }
 
 // slotBytes is what a worker holds for a piece, in one kind of memory.

@@ -12,8 +12,6 @@ import (
 // gpus is the kind of devices that a build has beside the processor; see gpuKind,
 // of which each build has its own.
 type gpus struct {
-	// name is what --device calls them: "cuda".
-	name string
 	// list describes the devices that answer; where there is none, the error says why.
 	list func() ([]device.Info, error)
 	// open opens device n with at most limit bytes of device memory (0: what is free).

@@ -13,7 +13,6 @@ import (
 // gpuKind is CUDA.
 func gpuKind() *gpus {
 	return &gpus{
-		name: "cuda",
 		list: cuda.List,
 		open: func(n int, l *memory.Ledger, limit int64) (device.Backend, error) {
 			return cuda.Open(n, cuda.Options{Ledger: l, Memory: limit, Debug: os.Getenv("GPUSC_CUDA_DEBUG") != ""})

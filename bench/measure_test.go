@@ -25,7 +25,7 @@ func TestPipelineFigures(t *testing.T) {
 			s := seconds[n%3]
 			n++
 			return 9, errors.Join(os.WriteFile(out, []byte(what), 0o600),
-				os.WriteFile(report, []byte(`{"seconds":`+s+`,"peak_rss_bytes":7,"passes":1,"steps":[{"name":"one pass","seconds":`+s+`}]}`), 0o600))
+				os.WriteFile(report, []byte(`{"seconds":`+s+`,"peak_rss_bytes":7,"passes":1,"steps":[{"name":"one pass","seconds":`+s+`,"reading_seconds":0.5,"computing_seconds":0.25}]}`), 0o600))
 		},
 	}
 	all, err := p.Measure(t.Context(), []int64{100})
@@ -42,7 +42,7 @@ func TestPipelineFigures(t *testing.T) {
 	if err := PrintPipelines(&b, all); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"one pass", "1.00 x the first's time, the same bytes", "cuda:1: not measured: no such device", "OTHER BYTES"} {
+	for _, want := range []string{"one pass (reading 0.50, kernels 0.25)", "1.00 x the first's time, the same bytes", "cuda:1: not measured: no such device", "OTHER BYTES"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
 		}

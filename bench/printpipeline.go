@@ -8,6 +8,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/gpusc/gpusc"
 	"github.com/gpusc/gpusc/memory"
 )
 
@@ -32,8 +33,25 @@ func PrintPipelines(w io.Writer, all []PipelineFigure) error {
 		fmt.Fprintf(t, "%s\t%.2f\t%.2f\t%s\t%s\t%d\t  %s\n", humanize.Comma(f.Cells), f.Seconds, f.Process,
 			humanize.Comma(int64(f.Rate)), memory.Bytes(f.PeakRSS), f.Passes, words)
 		for _, s := range f.steps {
-			fmt.Fprintf(t, "\t%.2f\t\t\t\t\t    %s\n", s.Seconds, strings.TrimSuffix(s.Name+": "+strings.Join(s.Steps, ", "), ": "))
+			fmt.Fprintf(t, "\t%.2f\t\t\t\t\t    %s\n", s.Seconds, strings.TrimSuffix(s.Name+": "+strings.Join(s.Steps, ", "), ": ")+busy(s))
 		}
 	}
 	return t.Flush()
+}
+
+// busy says where the time of a step went, added up over workers and streams.
+func busy(s gpusc.StepReport) string {
+	var words []string
+	for _, w := range []struct {
+		what    string
+		seconds float64
+	}{{"reading", s.Reading}, {"copying", s.Copying}, {"kernels", s.Computing}} {
+		if w.seconds > 0 {
+			words = append(words, fmt.Sprintf("%s %.2f", w.what, w.seconds))
+		}
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(words, ", ") + ")"
 }

@@ -93,7 +93,13 @@ func (s *summer) add(x float64) bool {
 func (s *summer) addMany(x uint32, n int) {
 	for n > 0 && s.noted < len(s.n) {
 		k := min(n, s.atNoted-s.taken)
-		s.sum += float64(uint64(x) * uint64(k))
+		if all := float64(uint64(x) * uint64(k)); s.sum+all <= 1<<53 {
+			s.sum += all
+		} else { // each addition may round
+			for range k {
+				s.sum += float64(x)
+			}
+		}
 		s.taken += k
 		n -= k
 		s.note()

@@ -35,7 +35,6 @@ type backend struct {
 	ctx    context
 	ledger *memory.Ledger
 	total  int64 // bytes of the device
-	limit  int64 // of the pool
 	pool   pool
 
 	meter meter

@@ -67,10 +67,12 @@ func (c *check) optional(b device.Buffer, n, size int64, field string) ptr {
 // upTo is need for an array of which a kernel finds out how much it fills: it may
 // have less than n elements, and how many is returned too.
 func (c *check) upTo(b device.Buffer, n, size int64, field string) (ptr, int64) {
-	if b == nil || c.err != nil {
+	if b == nil {
 		return 0, 0
 	}
-	n = min(n, b.Size()/size)
+	if k, ok := b.(*buffer); ok && k != nil {
+		n = min(n, k.size/size)
+	}
 	return c.need(b, n, size, field), n
 }
 

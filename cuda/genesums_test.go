@@ -3,7 +3,10 @@
 package cuda
 
 import (
+	"errors"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"testing"
 
 	"gorgonia.org/cu"
@@ -109,7 +112,7 @@ func TestNarrowFields(t *testing.T) {
 		t.Fatal(err)
 	}
 	block := full(multiprocessors*ownRows, chunk.Counts, 0, 254, 255, 256, 257)
-	floats := full(sliceRows, chunk.Float32, 181, -181, 181.0193, -181.0193, 0.1, -0.1, 40000)
+	floats := full(sliceRows, chunk.Float32, 181, -181, 181.0193, -181.0193, 0.1, -0.1, 255.9, 40000)
 	moments := twinMoments(func(*side, *chunk.Chunk) kernels.Transform { return kernels.Transform{} })
 	for _, k := range []struct {
 		name string
@@ -136,5 +139,31 @@ func TestNarrowFields(t *testing.T) {
 	}
 	if w.refused > 0 {
 		t.Errorf("%d operations refused the values", w.refused)
+	}
+}
+
+// TestNoScratch refuses memory to an operation that asks for scratch words: it does
+// without, and the bits are the same.
+func TestNoScratch(t *testing.T) {
+	w := newTwins(t)
+	b := w.cuda.dev.(*backend)
+	full := func(s *stream, op device.Op) error {
+		defer func(total int64) { b.total = total }(b.total)
+		b.total = 1 // what may be allocated at once
+		if err := s.Launch(op); err != nil {
+			return err
+		}
+		if s.own.k != nil {
+			return errors.New("the operation had scratch memory")
+		}
+		return nil
+	}
+	rng := rand.New(rand.NewPCG(6, 6))
+	for kind := range chunk.Kind(3) {
+		c := made(40, 90, kind, rng, func(int) float64 { return 0.5 }, func() float64 { return math.Exp(6 * rng.Float64()) })
+		for _, op := range farOps()[:4] {
+			op.launch = full
+			t.Run(fmt.Sprintf("%s/%v", op.name, kind), func(t *testing.T) { w.farCase(t, op, c, 0) })
+		}
 	}
 }

@@ -95,16 +95,9 @@ func (b *backend) function(stem, kernel string) (*function, error) {
 	}
 	m, ok := b.modules[stem]
 	if !ok {
-		image, err := ptx.Files.ReadFile(stem + ".ptx")
-		if err != nil {
-			return nil, errs.New(errs.Unsupported, "no kernels for %q in this program", stem).Because(err)
-		}
-		err = b.ctx.do(func() (err error) {
-			m, err = cu.LoadData(string(image))
-			return err
-		})
-		if err != nil {
-			return nil, tell(b.name, "the kernels of "+stem+" cannot be loaded", err)
+		var err error
+		if m, err = b.load(stem); err != nil {
+			return nil, err
 		}
 		b.modules[stem] = m
 	}
@@ -118,4 +111,23 @@ func (b *backend) function(stem, kernel string) (*function, error) {
 	}
 	b.functions[kernel] = f
 	return f, nil
+}
+
+// load gives the driver the kernels of an operation: machine code if it takes it, else
+// PTX. An older driver refuses machine code of a newer compiler.
+func (b *backend) load(stem string) (m cu.Module, err error) {
+	images := ptx.Images(stem, b.info.Compute)
+	if len(images) == 0 {
+		return m, errs.New(errs.Unsupported, "no kernels for %q in this program", stem)
+	}
+	for _, image := range images {
+		err = b.ctx.do(func() (err error) {
+			m, err = cu.LoadData(string(image))
+			return err
+		})
+		if err == nil {
+			return m, nil
+		}
+	}
+	return m, tell(b.name, "the kernels of "+stem+" cannot be loaded", err)
 }

@@ -43,7 +43,7 @@ func (b *backend) openPool() error {
 	if m := b.opt.Memory; m > 0 {
 		limit = min(m, free)
 	}
-	b.limit = limit
+	b.info.Room = limit
 	b.pool = pool{b: b, debug: b.opt.Debug}
 	b.pool.slab = memory.NewSlab(memory.SlabOptions{
 		Cap: limit, Extent: min(leastExtent, max(total/32, 1<<20)), Grow: b.pool.grow, Debug: b.opt.Debug,

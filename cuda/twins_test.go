@@ -147,12 +147,12 @@ type twins struct {
 
 func newTwins(t *testing.T) twins {
 	t.Helper()
-	device := openTest(t)
+	dev := openTest(t)
 	host, err := cpu.Open(cpu.Options{Poison: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := twins{cpu: &side{t: t, dev: host}, cuda: &side{t: t, dev: device}}
+	w := twins{cpu: &side{t: t, dev: host}, cuda: &side{t: t, dev: dev}}
 	t.Cleanup(func() {
 		for _, d := range []*side{w.cpu, w.cuda} {
 			if err := d.dev.Close(); err != nil {

@@ -2,12 +2,13 @@ package device
 
 // Info describes a place that runs kernels.
 type Info struct {
-	Name        string `json:"name"`         // "cpu", "cuda:0"
-	Model       string `json:"model"`        // what the maker calls it
-	Memory      int64  `json:"memory_bytes"` // bytes of device memory; for cpu the machine's memory
-	Compute     string `json:"compute"`      // compute capability or the instruction set in use, for example "avx512"
-	Unified     bool   `json:"unified"`      // kernels read host memory where it lies: Share never copies
-	Parallelism int    `json:"parallelism"`  // streams that can make progress at the same time
+	Name        string `json:"name"`                 // "cpu", "cuda:0"
+	Model       string `json:"model"`                // what the maker calls it
+	Memory      int64  `json:"memory_bytes"`         // bytes of device memory; for cpu the machine's memory
+	Room        int64  `json:"room_bytes,omitempty"` // bytes that buffers may take of it in all; 0: not known
+	Compute     string `json:"compute"`              // compute capability or the instruction set in use, for example "avx512"
+	Unified     bool   `json:"unified"`              // kernels read host memory where it lies: Share never copies
+	Parallelism int    `json:"parallelism"`          // streams that can make progress at the same time
 }
 
 // Buffer is a run of bytes in a backend's memory. Only the backend that made it

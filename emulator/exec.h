@@ -3,6 +3,11 @@
 
 #include "cuda_emu.h"
 
+// Other processors take the slower way of the C library.
+#if !defined(__x86_64__)
+#define GPUSC_EMU_UCONTEXT
+#endif
+
 namespace emu {
 
 extern const Kernel *kernel; // the one that runs, or null
@@ -51,9 +56,15 @@ void *prepare(Stack *s, void (*entry)());
 
 // change saves the running position in *save and goes on at to, which lies on
 // stack s (null: the stack of the thread that called the driver).
-void change(void **save, void *to, Stack *s);
-
+//
 // arrived must be called first on a stack that was just started.
+#if !defined(GPUSC_EMU_UCONTEXT) && !defined(__SANITIZE_ADDRESS__)
+extern "C" void emuSwitch(void **save, void *to) __attribute__((visibility("hidden")));
+inline void change(void **save, void *to, Stack *) { emuSwitch(save, to); }
+inline void arrived() {}
+#else
+void change(void **save, void *to, Stack *s);
 void arrived();
+#endif
 
 } // namespace emu

@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 #include <vector>
 
-#if !defined(__x86_64__)
+#if defined(GPUSC_EMU_UCONTEXT)
 #include <ucontext.h>
 #endif
 #if defined(__SANITIZE_ADDRESS__)
@@ -47,36 +47,7 @@ Stack *takeStack() {
 
 void leaveStack(Stack *s) { freeStacks.push_back(s); }
 
-#if defined(__SANITIZE_ADDRESS__)
-// AddressSanitizer must know the limits of the stack that is in use.
-static const void *callerBottom;
-static size_t callerBytes;
-static bool onCaller = true;
-
-static void leaving(Stack *s) {
-    // The fake stack (detect_stack_use_after_return) is not used: no place to keep it.
-    __sanitizer_start_switch_fiber(nullptr, s ? s->bottom : callerBottom, s ? s->bytes : callerBytes);
-}
-
-void arrived() {
-    const void *from;
-    size_t bytes;
-    __sanitizer_finish_switch_fiber(nullptr, &from, &bytes);
-    if (onCaller) callerBottom = from, callerBytes = bytes;
-    onCaller = false;
-}
-
-static void returned(bool toCaller) {
-    __sanitizer_finish_switch_fiber(nullptr, nullptr, nullptr);
-    onCaller = toCaller;
-}
-#else
-static void leaving(Stack *) {}
-void arrived() {}
-static void returned(bool) {}
-#endif
-
-#if defined(__x86_64__)
+#if !defined(GPUSC_EMU_UCONTEXT)
 
 // Saves what a function must keep and takes the other side's; no system call.
 extern "C" void emuSwitch(void **save, void *to) __attribute__((visibility("hidden")));
@@ -99,8 +70,6 @@ void *prepare(Stack *s, void (*entry)()) {
     return p;
 }
 
-static void go(void **save, void *to) { emuSwitch(save, to); }
-
 #else
 
 void *prepare(Stack *s, void (*entry)()) {
@@ -113,7 +82,7 @@ void *prepare(Stack *s, void (*entry)()) {
     return c;
 }
 
-static void go(void **save, void *to) {
+static void emuSwitch(void **save, void *to) {
     ucontext_t here;
     *save = &here;
     swapcontext(&here, (ucontext_t *)to);
@@ -121,15 +90,31 @@ static void go(void **save, void *to) {
 
 #endif
 
-void change(void **save, void *to, Stack *s) {
 #if defined(__SANITIZE_ADDRESS__)
-    bool fromCaller = onCaller;
-#else
-    const bool fromCaller = false;
-#endif
-    leaving(s);
-    go(save, to);
-    returned(fromCaller);
+// AddressSanitizer must know the limits of the stack that is in use. Its fake stacks
+// (detect_stack_use_after_return) are not kept.
+static const void *callerBottom;
+static size_t callerBytes;
+static bool onCaller = true;
+
+void arrived() {
+    const void *from;
+    size_t bytes;
+    __sanitizer_finish_switch_fiber(nullptr, &from, &bytes);
+    if (onCaller) callerBottom = from, callerBytes = bytes;
+    onCaller = false;
 }
+
+void change(void **save, void *to, Stack *s) {
+    bool fromCaller = onCaller;
+    __sanitizer_start_switch_fiber(nullptr, s ? s->bottom : callerBottom, s ? s->bytes : callerBytes);
+    emuSwitch(save, to);
+    __sanitizer_finish_switch_fiber(nullptr, nullptr, nullptr);
+    onCaller = fromCaller;
+}
+#elif defined(GPUSC_EMU_UCONTEXT)
+void change(void **save, void *to, Stack *) { emuSwitch(save, to); }
+void arrived() {}
+#endif
 
 } // namespace emu

@@ -3,6 +3,7 @@ package devicetest
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/gpusc/gpusc/device"
@@ -81,6 +82,13 @@ func testSelectRefuses(t *testing.T, r *rig) {
 			t.Errorf("%s: no error", c.what)
 		}
 	}
+	for p := 301; p < 650; p += 9 { // the gene before stands anywhere
+		genes[p] = 200
+		if try(5, 10, 654, 200) == nil {
+			t.Errorf("Map[%d] and Map[654] are equal: no error", p)
+		}
+		genes[p] = -1
+	}
 	r.release()
 }
 
@@ -134,8 +142,13 @@ func selectCase(t *testing.T, r *rig, m *matrix, keepRow, keepGene func(int) boo
 			Rows: want.rows, Cols: want.cols, NNZ: want.nnz() - 1, Kind: m.kind,
 			Indptr: r.alloc(int64(8 * (want.rows + 1))), Indices: r.alloc(4 * want.nnz()), Values: r.alloc(8 * want.nnz()),
 		}
-		if r.fails(&kernels.Select{X: x, RowsOf: up(r, rowsOf), Map: up(r, genes), Out: small}) == nil {
-			t.Error("no error when Out has too little room")
+		last := want.rows - 1
+		for want.ptr[last] == want.nnz() {
+			last--
+		}
+		err := r.fails(&kernels.Select{X: x, RowsOf: up(r, rowsOf), Map: up(r, genes), Out: small})
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("row %d", last)) {
+			t.Errorf("too little room in Out for row %d: %v", last, err)
 		}
 	}
 }
