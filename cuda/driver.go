@@ -141,6 +141,21 @@ func (c *context) do(f func() error) error {
 	return fromCu(f())
 }
 
+// last is do for what gives things back: where the context could not be entered, it
+// is tried once more, and the failure is told all the same.
+func (c *context) last(f func() error) error {
+	begun := false
+	g := func() error {
+		begun = true
+		return f()
+	}
+	err := c.do(g)
+	if !begun {
+		_ = c.do(g)
+	}
+	return err
+}
+
 // fromCu makes a driverError of an error of package cu, whose type is hidden but
 // is the driver's number.
 func fromCu(err error) error {

@@ -309,19 +309,13 @@ func (s *stream) Close() error {
 	}
 	s.closed = true
 	s.b.forget(s)
-	begun := false
-	end := func() error {
-		begun = true
+	err := s.b.ctx.last(func() error {
 		err := s.stopClocks()
 		if e := s.cu.Destroy(); err == nil {
 			err = e
 		}
 		return err
-	}
-	err := s.b.ctx.do(end)
-	if !begun { // the context could not be entered: once more, or the stream is left
-		_ = s.b.ctx.do(end)
-	}
+	})
 	if err != nil {
 		_ = s.fail(tell(s.b.name, "closing a stream", err))
 	}
