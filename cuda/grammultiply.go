@@ -2,15 +2,28 @@
 
 package cuda
 
-import "github.com/gpusc/gpusc/kernels"
+import (
+	"fmt"
+
+	"github.com/gpusc/gpusc/kernels"
+)
 
 // Shapes of the kernels, see kernels/grammultiply.cu.
 const (
-	gramSide  = 64   // of a square of dense columns
 	gramRun   = 8    // sparse columns that go to one part in a row
 	gramWarps = 16   // runs of a block
 	gramReach = 2048 // sparse columns that a warp adds to
+
+	// gramFew squares of 64 x 64 for a part leave multiprocessors idle. It is no
+	// device's own number: devices that share out an accumulator must agree.
+	gramFew = 128
 )
+
+// triangle is the number of squares on one side of the diagonal.
+func triangle(columns, side int) int {
+	n := (columns + side - 1) / side
+	return n * (n + 1) / 2
+}
 
 func gramMultiply(s *stream, op *kernels.GramMultiply) error {
 	c := check{s: s}
@@ -26,12 +39,17 @@ func gramMultiply(s *stream, op *kernels.GramMultiply) error {
 	}
 	padded := t.groups * kernels.GramGroup
 
-	squares := (padded + gramSide - 1) / gramSide
-	squares = squares * (squares + 1) / 2
+	side, slice := 64, 8
+	if triangle(padded, side) < gramFew*op.Parts {
+		side, slice = 32, 4
+	}
+	squares := triangle(padded, side)
 	from, to := squares*op.Part/op.Parts, squares*(op.Part+1)/op.Parts
+	teams := 256 / (side / 8 * side / 8)
 	d := line(int64(to-from), 256)
-	d.shared = gramSide*gramSide*8 + 4*2*2*8*gramSide*4
-	if err := s.launch("grammultiply", "grammultiply_dense", d, t.dense, op.Rows, t.rows, padded, t.width, from, acc); err != nil {
+	d.shared = 8*side*side + 4*teams*4*slice*side
+	if err := s.launch("grammultiply", fmt.Sprint("grammultiply_dense", side), d,
+		t.dense, op.Rows, t.rows, padded, t.width, from, acc); err != nil {
 		return err
 	}
 

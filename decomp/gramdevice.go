@@ -19,8 +19,8 @@ type gramDevice struct {
 	mean, std device.Buffer
 	acc, sum  device.Buffer
 	own       []device.Buffer
-	x         *matrix     // what packed tiles are unpacked into; nil: tiles come as they are
-	stripe    device.Host // of the accumulator, on its way back
+	x         [sets]*matrix // what packed tiles are unpacked into; nil: tiles come as they are
+	stripe    device.Host   // of the accumulator, on its way back
 }
 
 // tileSet is the buffers of one tile.
@@ -36,8 +36,11 @@ func (d *gramDevice) open(rows int, nnz int64) error {
 	if d.gate, err = d.Backend.Stream(); err != nil {
 		return err
 	}
-	if d.run.packed != nil {
-		if d.x, err = newMatrix(d.Backend, rows, nnz); err != nil {
+	for i := range d.x {
+		if d.run.packed == nil {
+			break
+		}
+		if d.x[i], err = newMatrix(d.Backend, rows, nnz); err != nil {
 			return err
 		}
 	}
@@ -159,23 +162,27 @@ func (d *gramDevice) free() {
 	for _, b := range d.own {
 		b.Free()
 	}
-	if d.x != nil {
-		d.x.free()
+	for _, x := range d.x {
+		if x != nil {
+			x.free()
+		}
 	}
 	if d.stripe != nil {
 		d.stripe.Free()
 	}
 }
 
-// tile queues the work of one tile and returns an event of each stream, when the
-// tile's chunk is used up there.
-func (d *gramDevice) tile(s *staged, set *tileSet) ([]device.Event, error) {
+// tile queues the work of one tile in the set of that number, and returns an event
+// of each stream: when the tile's chunk is used up there. Those of the last tile
+// in the same set must have been waited for.
+func (d *gramDevice) tile(s *staged, number int) ([]device.Event, error) {
+	set := d.sets[number]
 	if s.nnz > set.tile.NNZ {
 		if err := d.enlarge(set, s.nnz+s.nnz/4); err != nil {
 			return nil, err
 		}
 	}
-	x, err := s.upload(d.gate, d.x)
+	x, err := s.upload(d.gate, d.x[number])
 	if err != nil {
 		return nil, err
 	}

@@ -14,8 +14,8 @@ import (
 //
 // Tiles go through in order. On each device, each stream fills its part of a
 // tile, waits for the others of its device to have filled theirs, and multiplies
-// its part. Two tiles are in work, so a stream that is done fills the next one
-// meanwhile. A further stream, the gate, copies chunks to the device and tells
+// its part. Two tiles (sets) are in work, so a stream that is done fills the next
+// one meanwhile. A further stream, the gate, copies chunks to the device and tells
 // when a chunk has been used up. Every device gets and fills every tile; the
 // elements of the accumulator are shared out over the streams of all devices, so
 // that no sum is ever split.
@@ -24,6 +24,7 @@ type gramRun struct {
 	rows    int64
 	genes   int
 	parts   int // streams of all devices
+	ahead   int // chunks that are queued beyond the one that is waited for, below sets
 	packed  packedSource
 	devices []*gramDevice
 	slots   []*slot
@@ -61,6 +62,9 @@ func (r *gramRun) open() error {
 	rows = (rows + kernels.GramBlock - 1) / kernels.GramBlock * kernels.GramBlock
 	nnz := firstNNZ(rows, r.genes)
 	for _, g := range r.Devices {
+		if !g.Backend.Info().Unified {
+			r.ahead = 1
+		}
 		d := &gramDevice{GramDevice: g, run: r, first: r.parts}
 		r.devices = append(r.devices, d)
 		r.parts += len(g.Streams)
@@ -74,7 +78,7 @@ func (r *gramRun) open() error {
 	if threads <= 0 {
 		threads = r.parts
 	}
-	for range min(numReaders(threads), max(len(r.Source.Spans()), 1)) + 1 {
+	for range min(numReaders(threads), max(len(r.Source.Spans()), 1)) + 1 + r.ahead {
 		s, err := r.newSlot(rows, nnz)
 		r.slots = append(r.slots, s)
 		if err != nil {
@@ -105,7 +109,7 @@ func (r *gramRun) tiles(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	next := make(chan int)
 	group.Go(func() error { return r.claim(ctx, next) })
-	for range len(r.slots) - 1 {
+	for range len(r.slots) - 1 - r.ahead {
 		group.Go(func() error { return r.read(ctx, next) })
 	}
 	group.Go(func() error { return r.feed(ctx) })
@@ -159,43 +163,54 @@ func (r *gramRun) read(ctx context.Context, next <-chan int) error {
 	return nil
 }
 
+// fed is a chunk whose tile has been queued.
+type fed struct {
+	slot   *slot
+	filled [][]device.Event // of each device; nil: an empty chunk
+	rows   int64
+}
+
 // feed queues the work of each tile and frees its slot when it has been filled.
+// Where chunks are copied, the next one is queued first, so that it is copied
+// while this one's tile is filled.
 func (r *gramRun) feed(ctx context.Context) error {
+	var queue []fed
 	done := int64(0)
+	finish := func(most int) error {
+		for ; len(queue) > most; queue = queue[1:] {
+			f := queue[0]
+			for i, events := range f.filled {
+				if err := r.devices[i].sync(events); err != nil {
+					return err
+				}
+			}
+			f.slot.free <- struct{}{}
+			if done += f.rows; r.Done != nil {
+				r.Done(done)
+			}
+		}
+		return nil
+	}
 	for t, span := range r.Source.Spans() {
-		s := r.slots[t%len(r.slots)]
+		f := fed{slot: r.slots[t%len(r.slots)], rows: span.Rows}
 		select {
-		case <-s.ready:
+		case <-f.slot.ready:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 		if span.Rows > 0 {
-			if err := r.tile(s, t%sets); err != nil {
-				return err
+			for i, d := range r.devices {
+				events, err := d.tile(f.slot.on[i], t%sets)
+				if err != nil {
+					return err
+				}
+				f.filled = append(f.filled, events)
 			}
 		}
-		s.free <- struct{}{}
-		if done += span.Rows; r.Done != nil {
-			r.Done(done)
-		}
-	}
-	return nil
-}
-
-// tile queues the work of one tile on all devices and returns when its chunk is
-// used up.
-func (r *gramRun) tile(s *slot, set int) error {
-	filled := make([][]device.Event, len(r.devices))
-	for i, d := range r.devices {
-		var err error
-		if filled[i], err = d.tile(s.on[i], d.sets[set]); err != nil {
+		queue = append(queue, f)
+		if err := finish(r.ahead); err != nil {
 			return err
 		}
 	}
-	for i, d := range r.devices {
-		if err := d.sync(filled[i]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return finish(0)
 }

@@ -109,11 +109,11 @@ func GramMemory(genes, threads int) int64 {
 // (PCAOptions.Device) is less and comes later.
 func GramDeviceMemory(genes, streams, threads int) (host, dev int64) {
 	host, dev = gramParts(genes, streams)
-	slots := int64(numReaders(threads)+1) * gramSlot(genes)
+	slots := int64(numReaders(threads)+2) * gramSlot(genes)
 	rows, w := int64(TileRows(genes)), int64(genes+kernels.GramGroup)
 	// An entry's place in its column is found with a bit for each row and gene.
 	scratch := int64(streams) * (rows*w/8*5/4 + 8*w)
-	return host + slots, dev + slots + 2*gramSlot(genes) + scratch
+	return host + slots, dev + slots + (sets+1)*gramSlot(genes) + scratch
 }
 
 // gramParts are the bytes of staging memory and on the device, but for chunks.

@@ -200,8 +200,7 @@ func (s *staged) transform(v *Values) kernels.Transform {
 	return t
 }
 
-// matrix is room for an unpacked chunk on a device. A tile has been filled from it
-// before the next chunk comes.
+// matrix is room for an unpacked chunk on a device.
 type matrix struct {
 	dev           device.Backend
 	ptr, idx, val device.Buffer

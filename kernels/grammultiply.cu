@@ -1,18 +1,19 @@
 // Products of the columns of a tile, added to the accumulator: kernels.GramMultiply.
 //
 // dense: Acc of two dense columns. A block of 256 threads makes a square of 64 x 64
-// elements. Its four teams of 64 threads take every fourth run of GramSum = 64 rows, each
-// thread with 8 x 8 sums in float32; then the four sums of an element are added to its
-// float64, which lies in shared memory from the first row to the last, in row order. So
-// every element has the one order that is laid down, and still there is work for four
-// times as many warps as there are squares for: at 768 dense columns, a usual number,
-// there are 78 squares, fewer than a device has multiprocessors, and larger squares
-// would leave most of them idle. Sixteen floats out of shared memory feed 64
-// multiply-adds; slices of 8 rows are fetched while the last are worked on. 64 KB of
-// shared memory and at most 128 registers let two blocks share a multiprocessor, so that
-// one multiplies while the other adds up. Meant for 70% of the float32 peak where there
-// are squares enough; the additions in float64 and their way through shared memory take
-// 10 to 15%. Bytes: 512 a row and square, out of the L2 cache: 16 operations a byte.
+// elements, or of 32 x 32 where there are few. Its 4 or 16 teams take turns at the runs of
+// GramSum = 64 rows, each thread with 8 x 8 sums in float32; then the teams' sums of an
+// element are added to its float64, which lies in shared memory from the first row to the
+// last, in row order. So every element has the one order that is laid down, and still
+// 4,096 rows are not one thread's work: a usual number of dense columns is 300 to 800,
+// which is 21 to 91 squares of 64, fewer than a device has multiprocessors, and larger
+// ones would leave most of them idle. Sixteen floats out of shared memory feed 64
+// multiply-adds; slices of 8 or 4 rows are fetched while the last are worked on. 64 or 40
+// KB of shared memory and at most 128 registers let two blocks share a multiprocessor, so
+// that one multiplies while the other adds up. Meant for 70% of the float32 peak where
+// there are squares enough; the additions in float64 and their way through shared memory
+// take 10 to 15%. Bytes: 512 a row and square of 64, out of the L2 cache: 16 operations a
+// byte; 8 with squares of 32.
 //
 // axpy: Acc of sparse and dense columns. A block has the 48 dense columns of a group and
 // up to 128 sparse ones, eight for each warp. It brings 512 rows of the group into shared
@@ -29,39 +30,44 @@
 // Every element of Acc belongs to one thread or warp of one part, so nothing is atomic.
 #include "gram.cuh"
 
-#define SIDE 64                // of a square
-#define TEAMS 4                // in a block
-#define TEAM 64                // threads of a team
-#define SLICE 8                // rows that are fetched at a time
-#define PANEL (SLICE * SIDE)   // floats of one operand of a slice
-#define STAGE (2 * PANEL)      // both operands
-#define DENSE_SHARED (SIDE * SIDE * 8 + TEAMS * 2 * STAGE * 4)
+#define DENSE_THREADS 256
 
-// Panel is where a thread fetches one operand: 4 columns, from a row of a slice.
-struct Panel {
-    const float *at; // 0: beyond the last column
+// Shape of a dense product: SIDE of a square, SLICE rows that are fetched at a time.
+template <int SIDE_, int SLICE_> struct Shape {
+    static const int SIDE = SIDE_, SLICE = SLICE_;
+    static const int EDGE = SIDE / 8;              // threads beside each other in a team
+    static const int TEAM = EDGE * EDGE;           // threads of a team
+    static const int TEAMS = DENSE_THREADS / TEAM; // in a block
+    static const int SQUARE = SIDE * SIDE;
+    static const int PANEL = SLICE * SIDE;          // floats of one operand of a slice
+    static const int STAGES = TEAMS * 4 * PANEL;    // floats: two slices for each team
+    static const int ROUND = STAGES / SQUARE;       // teams' squares that fit there
+    static const int QUADS = SIDE / 4;              // in a row of an operand
+    static const int STEP = TEAM / QUADS;           // rows that a team fetches at once
+    static const int LOADS = SLICE / STEP;
 };
 
-static __device__ __forceinline__ Panel panel_of(const float *dense, i64 room, i64 padded, i64 column) {
-    Panel p = {0};
-    if (column < padded) p.at = dense + column / GRAM_GROUP * room * GRAM_GROUP + column % GRAM_GROUP;
-    return p;
+// panel_of gives where a thread fetches one operand: 4 columns of row 0; 0 beyond the last.
+static __device__ __forceinline__ const float *panel_of(const float *dense, i64 room, i64 padded, i64 column) {
+    if (column >= padded) return 0;
+    return dense + column / GRAM_GROUP * room * GRAM_GROUP + column % GRAM_GROUP;
 }
 
 // fetch gives 4 elements of row r, 0 beyond the last row.
-static __device__ __forceinline__ float4 fetch(const Panel &p, i64 r, i64 rows) {
+static __device__ __forceinline__ float4 fetch(const float *panel, i64 r, i64 rows) {
     float4 v = {0, 0, 0, 0};
-    if (p.at && r < rows) v = *(const float4 *)(p.at + r * GRAM_GROUP);
+    if (panel && r < rows) v = *(const float4 *)(panel + r * GRAM_GROUP);
     return v;
 }
 
-// multiply adds the products of one slice to 8 x 8 sums: a row of a thread's square is
-// row 4*ty+i or 32+4*ty+i of the block's, a column likewise.
-static __device__ __forceinline__ void multiply(const float *a, const float *b, int ty, int tx, float (&sum)[8][8]) {
+// multiply adds the products of one slice to 8 x 8 sums: a row of a thread's elements is
+// row 4*ty+i of one half of the square's, a column likewise.
+template <class S> static __device__ __forceinline__ void multiply(const float *a, const float *b, int ty, int tx, float (&sum)[8][8]) {
 #pragma unroll 2
-    for (int k = 0; k < SLICE; k++) {
-        float4 a0 = *(const float4 *)(a + k * SIDE + 4 * ty), a1 = *(const float4 *)(a + k * SIDE + 32 + 4 * ty);
-        float4 b0 = *(const float4 *)(b + k * SIDE + 4 * tx), b1 = *(const float4 *)(b + k * SIDE + 32 + 4 * tx);
+    for (int k = 0; k < S::SLICE; k++) {
+        const float *p = a + k * S::SIDE + 4 * ty, *q = b + k * S::SIDE + 4 * tx;
+        float4 a0 = *(const float4 *)p, a1 = *(const float4 *)(p + S::SIDE / 2);
+        float4 b0 = *(const float4 *)q, b1 = *(const float4 *)(q + S::SIDE / 2);
         float x[8] = {a0.x, a0.y, a0.z, a0.w, a1.x, a1.y, a1.z, a1.w};
         float y[8] = {b0.x, b0.y, b0.z, b0.w, b1.x, b1.y, b1.z, b1.w};
 #pragma unroll
@@ -72,13 +78,13 @@ static __device__ __forceinline__ void multiply(const float *a, const float *b, 
 }
 
 // put writes a thread's 8 x 8 sums into a square of its team.
-static __device__ __forceinline__ void put(float *square, int ty, int tx, const float (&sum)[8][8]) {
+template <class S> static __device__ __forceinline__ void put(float *square, int ty, int tx, const float (&sum)[8][8]) {
 #pragma unroll
     for (int i = 0; i < 8; i++) {
-        float *row = square + (i / 4 * 32 + 4 * ty + i % 4) * SIDE;
+        float *row = square + (i / 4 * S::SIDE / 2 + 4 * ty + i % 4) * S::SIDE + 4 * tx;
         float4 lo = {sum[i][0], sum[i][1], sum[i][2], sum[i][3]}, hi = {sum[i][4], sum[i][5], sum[i][6], sum[i][7]};
-        *(float4 *)(row + 4 * tx) = lo;
-        *(float4 *)(row + 32 + 4 * tx) = hi;
+        *(float4 *)row = lo;
+        *(float4 *)(row + S::SIDE / 2) = hi;
     }
 }
 
@@ -90,71 +96,94 @@ static __device__ inline void square_of(i64 n, i64 &i, i64 &j) {
     i = n - j * (j + 1) / 2;
 }
 
-extern "C" __global__ void __launch_bounds__(TEAMS *TEAM, 2)
-    grammultiply_dense(Status *st, u64 seq, const float *dense, i64 rows, i64 room, i64 padded, i64 width, i64 first, double *acc) {
-    if (skipped(st, seq)) return;
-    GPUSC_DYNSHARED(double, total);
-    float *stages = (float *)(total + SIDE * SIDE); // of each team two; at the end of a run two teams' squares
-    int t = threadIdx.x, team = t / TEAM, in = t % TEAM, tx = in % 8, ty = in / 8;
-    i64 bi, bj;
-    square_of(first + blockIdx.x, bi, bj);
-    double *out = acc + bi * SIDE * width + bj * SIDE;
-    i64 high = padded - bi * SIDE, wide = padded - bj * SIDE; // of what is left of the triangle
-    for (int e = t; e < SIDE * SIDE; e += TEAMS * TEAM)
-        total[e] = e / SIDE < high && e % SIDE < wide ? out[e / SIDE * width + e % SIDE] : 0;
+// run adds up GRAM_SUM rows from row `from` on. Each slice is fetched into registers while
+// the one before is worked on; stage has room for two.
+template <class S>
+static __device__ __forceinline__ void run(const float *pa, const float *pb, i64 from, i64 rows, float *stage, int in, float (&sum)[8][8]) {
+    int f = in / S::QUADS, col = in % S::QUADS * 4, tx = in % S::EDGE, ty = in / S::EDGE;
+    float4 a[S::LOADS], b[S::LOADS];
+#pragma unroll
+    for (int l = 0; l < S::LOADS; l++) {
+        a[l] = fetch(pa, from + f + l * S::STEP, rows);
+        b[l] = fetch(pb, from + f + l * S::STEP, rows);
+    }
+#pragma unroll 1
+    for (int s = 0; s < GRAM_SUM / S::SLICE; s++) {
+        float *here = stage + s % 2 * 2 * S::PANEL;
+#pragma unroll
+        for (int l = 0; l < S::LOADS; l++) {
+            *(float4 *)(here + (f + l * S::STEP) * S::SIDE + col) = a[l];
+            *(float4 *)(here + S::PANEL + (f + l * S::STEP) * S::SIDE + col) = b[l];
+        }
+#ifndef GPUSC_BUG_GRAM_SLICE
+        __syncthreads(); // the slice is there, and the one before the last has been used
+#endif
+        if (s + 1 < GRAM_SUM / S::SLICE) {
+            i64 next = from + (s + 1) * S::SLICE + f;
+#pragma unroll
+            for (int l = 0; l < S::LOADS; l++) {
+                a[l] = fetch(pa, next + l * S::STEP, rows);
+                b[l] = fetch(pb, next + l * S::STEP, rows);
+            }
+        }
+        multiply<S>(here, here + S::PANEL, ty, tx, sum);
+    }
+}
 
-    // A team's 64 threads fetch 4 columns each of rows f, f+4 of a slice, of both operands.
-    int f = in / 16, col = in % 16 * 4;
-    Panel pa = panel_of(dense, room, padded, bi * SIDE + col), pb = panel_of(dense, room, padded, bj * SIDE + col);
-    float *mine = stages + team * 2 * STAGE;
-    for (i64 base = 0; base < rows; base += TEAMS * GRAM_SUM) {
-        i64 from = base + team * GRAM_SUM;
+template <class S>
+static __device__ __forceinline__ void square(const float *dense, i64 rows, i64 room, i64 padded, i64 width, i64 number,
+                                              double *acc, double *total) {
+    float *stages = (float *)(total + S::SQUARE); // two slices for each team; at the end of a run ROUND teams' squares
+    int t = threadIdx.x, team = t / S::TEAM, in = t % S::TEAM;
+    i64 bi, bj;
+    square_of(number, bi, bj);
+    double *out = acc + bi * S::SIDE * width + bj * S::SIDE;
+    i64 high = padded - bi * S::SIDE, wide = padded - bj * S::SIDE; // of what is left of the triangle
+    for (int e = t; e < S::SQUARE; e += DENSE_THREADS)
+        total[e] = e / S::SIDE < high && e % S::SIDE < wide ? out[e / S::SIDE * width + e % S::SIDE] : 0;
+    i64 col = in % S::QUADS * 4;
+    const float *pa = panel_of(dense, room, padded, bi * S::SIDE + col), *pb = panel_of(dense, room, padded, bj * S::SIDE + col);
+    for (i64 base = 0; base < rows; base += S::TEAMS * GRAM_SUM) {
         float sum[8][8];
 #pragma unroll
         for (int i = 0; i < 8; i++)
 #pragma unroll
             for (int j = 0; j < 8; j++) sum[i][j] = 0;
-        float4 a0 = fetch(pa, from + f, rows), a1 = fetch(pa, from + f + 4, rows);
-        float4 b0 = fetch(pb, from + f, rows), b1 = fetch(pb, from + f + 4, rows);
+        run<S>(pa, pb, base + team * GRAM_SUM, rows, stages + team * 4 * S::PANEL, in, sum);
+        // The teams' sums go to the totals in order, as many at a time as there is room for.
 #pragma unroll 1
-        for (int s = 0; s < GRAM_SUM / SLICE; s++) {
-            float *stage = mine + s % 2 * STAGE;
-            *(float4 *)(stage + f * SIDE + col) = a0;
-            *(float4 *)(stage + (f + 4) * SIDE + col) = a1;
-            *(float4 *)(stage + PANEL + f * SIDE + col) = b0;
-            *(float4 *)(stage + PANEL + (f + 4) * SIDE + col) = b1;
-#ifndef GPUSC_BUG_GRAM_SLICE
-            __syncthreads(); // the slice is there, and the one before the last has been used
-#endif
-            if (s + 1 < GRAM_SUM / SLICE) {
-                i64 next = from + (s + 1) * SLICE + f;
-                a0 = fetch(pa, next, rows), a1 = fetch(pa, next + 4, rows);
-                b0 = fetch(pb, next, rows), b1 = fetch(pb, next + 4, rows);
-            }
-            multiply(stage, stage + PANEL, ty, tx, sum);
-        }
-        // The teams' sums go to the totals in order, two teams' at a time.
-#pragma unroll 1
-        for (int pair = 0; pair < TEAMS; pair += 2) {
+        for (int q = 0; q < S::TEAMS; q += S::ROUND) {
             __syncthreads();
-            if (team / 2 == pair / 2) put(stages + team % 2 * SIDE * SIDE, ty, tx, sum);
+            if (team / S::ROUND == q / S::ROUND) put<S>(stages + team % S::ROUND * S::SQUARE, in / S::EDGE, in % S::EDGE, sum);
 #ifndef GPUSC_BUG_GRAM_PUT
             __syncthreads();
 #endif
-            bool has0 = base + pair * GRAM_SUM < rows, has1 = base + (pair + 1) * GRAM_SUM < rows;
-            for (int e = t; e < SIDE * SIDE; e += TEAMS * TEAM) {
+            i64 left = (rows - base + GRAM_SUM - 1) / GRAM_SUM - q; // runs that have rows
+            int n = left < S::ROUND ? (int)left : S::ROUND;
+            for (int e = t; e < S::SQUARE; e += DENSE_THREADS) {
                 double v = total[e];
-                if (has0) v += (double)stages[e];
-                if (has1) v += (double)stages[SIDE * SIDE + e];
+#pragma unroll 2
+                for (int i = 0; i < n; i++) v += (double)stages[i * S::SQUARE + e];
                 total[e] = v;
             }
         }
         __syncthreads();
     }
-    for (int e = t; e < SIDE * SIDE; e += TEAMS * TEAM)
-        if (e / SIDE < high && e % SIDE < wide) out[e / SIDE * width + e % SIDE] = total[e];
+    for (int e = t; e < S::SQUARE; e += DENSE_THREADS)
+        if (e / S::SIDE < high && e % S::SIDE < wide) out[e / S::SIDE * width + e % S::SIDE] = total[e];
 }
-GPUSC_KERNEL(grammultiply_dense)
+
+#define DENSE(side, slice)                                                                                         \
+    extern "C" __global__ void __launch_bounds__(DENSE_THREADS, 2)                                                 \
+        grammultiply_dense##side(Status *st, u64 seq, const float *dense, i64 rows, i64 room, i64 padded, i64 width, \
+                                 i64 first, double *acc) {                                                         \
+        if (skipped(st, seq)) return;                                                                              \
+        GPUSC_DYNSHARED(double, total);                                                                            \
+        square<Shape<side, slice>>(dense, rows, room, padded, width, first + blockIdx.x, acc, total);              \
+    }                                                                                                              \
+    GPUSC_KERNEL(grammultiply_dense##side)
+DENSE(64, 8)
+DENSE(32, 4)
 
 #define RUN 8          // sparse columns that go to one part in a row
 #define AXPY_WARPS 16  // runs of a block

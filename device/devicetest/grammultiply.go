@@ -139,14 +139,15 @@ func testGramMultiply(t *testing.T, r *rig) {
 	badMultiply(t, r)
 }
 
-// veryWide has more sparse columns than a block of threads may keep at hand.
+// veryWide has more columns than a block of threads may keep at hand, and so many
+// dense ones that a backend may want to share them out in other pieces.
 func veryWide(t *testing.T, r *rig) {
-	for _, hot := range []int{0, kernels.GramGroup} {
-		t.Run(fmt.Sprint("very wide/hot ", hot), func(t *testing.T) {
+	for _, c := range []struct{ rows, genes, hot int }{{9, 2200, 0}, {9, 2200, kernels.GramGroup}, {270, 1010, 1010}} {
+		t.Run(fmt.Sprint("very wide/", c), func(t *testing.T) {
 			defer r.release()
-			m := generate("very wide", 9, 2200, kernels.Counts, 0.1, false, smallCount)
+			m := generate("very wide", c.rows, c.genes, kernels.Counts, 0.1, false, smallCount)
 			u := newValues(m, transforms()[0], scalings()[0])
-			ref := newTile(m, u, hot)
+			ref := newTile(m, u, c.hot)
 			want, from := ref.start(), ref.start()
 			want.denseByDense(ref)
 			want.sparse(ref)
@@ -154,7 +155,9 @@ func veryWide(t *testing.T, r *rig) {
 				want.colSum[i%ref.width] += s
 			}
 			tile := fill(r, m, u, ref, 1)
-			want.same(t, r, ref, multiply(r, &tile, m.rows, from, 2), "very wide")
+			for _, parts := range []int{1, 2} {
+				want.same(t, r, ref, multiply(r, &tile, m.rows, from, parts), fmt.Sprintf("%d parts", parts))
+			}
 		})
 	}
 }
