@@ -3,16 +3,30 @@
 package cuda
 
 import (
+	"os"
 	"testing"
 
 	"github.com/gpusc/gpusc/device"
 	"github.com/gpusc/gpusc/device/devicetest"
 )
 
+// poolOptions tells how tests take memory, by GPUSC_TEST_POOL: "debug" (the default)
+// fills it and waits for the device each time, which can hide what goes wrong among
+// streams; "plain" is what users have; "apart" is for compute-sanitizer.
+func poolOptions() Options {
+	switch os.Getenv("GPUSC_TEST_POOL") {
+	case "plain":
+		return Options{}
+	case "apart":
+		return Options{Apart: true}
+	}
+	return Options{Debug: true}
+}
+
 // openTest opens the first device: a real one, or the emulator's (make test-cuda).
 func openTest(t *testing.T) device.Backend {
 	t.Helper()
-	b, err := Open(0, Options{Debug: true})
+	b, err := Open(0, poolOptions())
 	if err != nil {
 		t.Skipf("no device: %v", err)
 	}
@@ -20,3 +34,49 @@ func openTest(t *testing.T) device.Backend {
 }
 
 func TestConformance(t *testing.T) { devicetest.RunExact(t, openTest) }
+
+// TestScratchInTurn: scratch memory that grows may be cut from what earlier work of the
+// same stream still uses, so nothing may be done to it out of turn.
+func TestScratchInTurn(t *testing.T) {
+	b, ok := openTest(t).(*backend)
+	if !ok {
+		t.Fatal("another backend")
+	}
+	defer b.Close()
+	for range 20 {
+		st, err := b.Stream()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := st.(*stream)
+		const n = 1300
+		h, err := b.HostAlloc(n, "answer")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, size := range []int64{1000, n, 1800} { // the third fits into the first two
+			at, err := s.scratch(size)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if size != n {
+				continue
+			}
+			if err := s.set(at, 7, n); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Download(h, 0, s.own.k, 0, n); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for i, x := range h.Bytes() {
+			if x != 7 {
+				t.Fatalf("byte %d is %#x, as if something else had used the memory meanwhile", i, x)
+			}
+		}
+		h.Free()
+	}
+}
