@@ -1,6 +1,7 @@
 package gpusc
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 // of which each build has its own.
 type gpus struct {
 	// list describes the devices that answer; where there is none, the error says why.
+	// With some, an error of kind errs.Unsupported is about others, which are too old.
 	list func() ([]device.Info, error)
 	// open opens device n with at most limit bytes of device memory (0: what is free).
 	open func(n int, l *memory.Ledger, limit int64) (device.Backend, error)
@@ -57,6 +59,16 @@ func parseDevice(s string) (c choice, err error) {
 	return c, nil
 }
 
+// numbers are those in the names of devices, "cuda:1".
+func numbers(found []device.Info) (out []int) {
+	for _, i := range found {
+		if n, err := strconv.Atoi(strings.TrimPrefix(i.Name, "cuda:")); err == nil {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
 // openGPUs opens the GPUs that are asked for. Without an error and without devices
 // the processor is to be used; why then says what stood in the way, "" if nothing was asked.
 func openGPUs(o Options, l *memory.Ledger) (b []device.Backend, why string, err error) {
@@ -73,17 +85,18 @@ func openGPUs(o Options, l *memory.Ledger) (b []device.Backend, why string, err 
 			Do("use --device cpu, or the program that make build-cuda makes")
 	}
 	found, err := kind.list()
+	if len(found) > 0 && errors.Is(err, errs.Unsupported) {
+		err = nil
+	}
 	switch {
 	case err != nil && c.any:
 		return nil, err.Error(), nil
 	case err != nil:
 		return nil, "", err
 	case c.any:
-		c.which = []int{0}
+		c.which = numbers(found[:1])
 	case c.all:
-		for i := range found {
-			c.which = append(c.which, i)
-		}
+		c.which = numbers(found)
 	}
 	for _, n := range c.which {
 		d, err := kind.open(n, l, o.DeviceMemory)

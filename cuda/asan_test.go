@@ -21,7 +21,7 @@ func TestAddressSanitizer(t *testing.T) {
 		for _, seed := range []int{0, 3} {
 			t.Run(fmt.Sprint(tests, " seed ", seed), func(t *testing.T) {
 				t.Parallel()
-				m := mutant{tests: tests, env: "GPUSC_TEST_APART=1 ASAN"}
+				m := mutant{tests: tests, env: "GPUSC_TEST_POOL=apart ASAN"}
 				if strings.Contains(tests, "Pool") {
 					m.env = "ASAN" // it is about the pool
 				}

@@ -126,7 +126,7 @@ func TestComponents(t *testing.T) {
 	plain := []decomp.GramDevice{streams(host, err, 2)}
 	var ours []decomp.GramDevice
 	for i := range n {
-		b, err := Open(i, Options{Debug: true})
+		b, err := Open(i, testOptions())
 		ours = append(ours, streams(b, err, 1+(i+1)%2))
 	}
 	c := count(1500, 330, 1024)

@@ -31,6 +31,7 @@ import (
 	"errors"
 	"reflect"
 	"runtime"
+	"sync"
 	"unsafe"
 
 	"gorgonia.org/cu"
@@ -87,13 +88,24 @@ func remedyOf(err error) string {
 	switch code(err) {
 	case C.CUDA_ERROR_OUT_OF_MEMORY:
 		return "give less --device-memory, or free the device of other programs"
-	case C.CUDA_ERROR_NO_DEVICE:
-		return "is CUDA_VISIBLE_DEVICES set to nothing, or the container without --gpus?"
-	case C.CUDA_ERROR_SYSTEM_DRIVER_MISMATCH:
-		return "reload the kernel module or restart: library and module of the driver differ"
+	case C.CUDA_ERROR_NO_DEVICE, C.CUDA_ERROR_INVALID_DEVICE:
+		return "is CUDA_VISIBLE_DEVICES set to nothing or to what is not there, or the container without --gpus?"
+	case C.CUDA_ERROR_DEVICE_UNAVAILABLE:
+		return "another program has the device for itself (nvidia-smi -q -d COMPUTE tells the compute mode): wait for it, or take another device"
+	case C.CUDA_ERROR_UNKNOWN, C.CUDA_ERROR_OPERATING_SYSTEM, C.CUDA_ERROR_NOT_PERMITTED:
+		return "may this user open /dev/nvidia*, and is nvidia-uvm loaded (nvidia-modprobe -u)? see dmesg"
+	case C.CUDA_ERROR_MPS_CONNECTION_FAILED, C.CUDA_ERROR_MPS_RPC_FAILURE, C.CUDA_ERROR_MPS_SERVER_NOT_READY,
+		C.CUDA_ERROR_MPS_MAX_CLIENTS_REACHED, C.CUDA_ERROR_MPS_MAX_CONNECTIONS_REACHED, C.CUDA_ERROR_MPS_CLIENT_TERMINATED:
+		return "look at the MPS server (nvidia-cuda-mps-control), or run without it"
+	case C.CUDA_ERROR_STUB_LIBRARY:
+		return "libcuda.so.1 is the toolkit's stub: take its folder out of LD_LIBRARY_PATH"
+	case C.CUDA_ERROR_SYSTEM_DRIVER_MISMATCH, C.CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE:
+		return "library and kernel module of the driver do not go together: reload the module or restart; in a container take cuda-compat out of LD_LIBRARY_PATH"
 	case C.CUDA_ERROR_SYSTEM_NOT_READY:
 		return "start the fabric manager (nvidia-fabricmanager), or restart"
-	case C.CUDA_ERROR_NO_BINARY_FOR_GPU, C.CUDA_ERROR_INVALID_PTX, C.CUDA_ERROR_INVALID_SOURCE, C.CUDA_ERROR_UNSUPPORTED_PTX_VERSION:
+	case C.CUDA_ERROR_JIT_COMPILER_NOT_FOUND:
+		return "libnvidia-ptxjitcompiler.so.1 is missing beside the driver: install it, or use --device cpu"
+	case C.CUDA_ERROR_NO_BINARY_FOR_GPU, C.CUDA_ERROR_INVALID_PTX, C.CUDA_ERROR_INVALID_SOURCE, C.CUDA_ERROR_UNSUPPORTED_PTX_VERSION, C.CUDA_ERROR_INVALID_IMAGE:
 		return "the device is older than compute capability 8.0, or the driver older than CUDA 11.8: use --device cpu"
 	case C.CUDA_ERROR_LAUNCH_FAILED, C.CUDA_ERROR_ILLEGAL_ADDRESS, C.CUDA_ERROR_ECC_UNCORRECTABLE, C.CUDA_ERROR_HARDWARE_STACK_ERROR:
 		return "run again, with --device cpu if it comes back; nvidia-smi and dmesg may tell more"
@@ -178,7 +190,9 @@ func hostFree(p unsafe.Pointer) error { return result(C.cuMemFreeHost(p)) }
 
 // function is a kernel, and how much shared memory it was allowed so far.
 type function struct {
-	f       cu.Function
+	f cu.Function
+
+	mu      sync.Mutex // streams of several goroutines launch it
 	allowed int
 }
 
@@ -187,9 +201,15 @@ func (f *function) raw() C.CUfunction { return *(*C.CUfunction)(unsafe.Pointer(&
 // sharedLimit is what a kernel may use without asking.
 const sharedLimit = 48 << 10
 
-// allow asks for more shared memory than every kernel may use.
+// allow asks for more shared memory than every kernel may use. It never asks for less
+// than before: another stream may be about to launch with that.
 func (f *function) allow(bytes int) error {
-	if bytes <= sharedLimit || bytes <= f.allowed {
+	if bytes <= sharedLimit {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if bytes <= f.allowed {
 		return nil
 	}
 	err := result(C.allowShared(f.raw(), C.int(bytes)))

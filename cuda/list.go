@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"errors"
 	"fmt"
 
 	"gorgonia.org/cu"
@@ -40,25 +41,31 @@ func Driver() string {
 	return fmt.Sprintf("%d.%d", v/1000, v%1000/10)
 }
 
-// List describes the devices. Where there is none, the error says why.
+// List describes the devices. Where there is none, the error says why; with some it is
+// of kind errs.Unsupported, for others that are too old.
 func List() ([]device.Info, error) {
 	n, err := Count()
 	if err != nil {
 		return nil, err
 	}
 	var out []device.Info
+	var old error
 	for i := range n {
 		d, err := cu.GetDevice(i)
 		if err != nil {
 			return out, tell(fmt.Sprintf("cuda:%d", i), "cannot be found", fromCu(err))
 		}
 		info, err := describe(fmt.Sprintf("cuda:%d", i), d)
+		if errors.Is(err, errs.Unsupported) { // a card for the screen beside one for work
+			old = err
+			continue
+		}
 		if err != nil {
 			return out, err
 		}
 		out = append(out, info)
 	}
-	return out, nil
+	return out, old
 }
 
 // describe asks the driver about a device, and refuses one that is too old.

@@ -77,7 +77,7 @@ func (s *stream) clock() (*cu.Event, error) {
 		s.clocks = s.clocks[:n-1]
 		return ev, nil
 	}
-	ev, err := cu.MakeEvent(cu.DefaultEvent)
+	ev, err := cu.MakeEvent(cu.BlockingSyncEvent) // enter waits for one
 	if err != nil {
 		return nil, err
 	}

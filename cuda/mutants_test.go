@@ -56,8 +56,8 @@ func mutants() []mutant {
 		{name: "CARRY_RACE", unit: "genestats", tests: op("genestats")},
 		{name: "OFFSETS", unit: "genestats", tests: "TestConformance/stream/bad_operations"},
 		{name: "SKIPPED", unit: "rowstats", tests: "TestConformance/stream/after_a_failure"},
-		{name: "WRITE_BEYOND", unit: "unpack", tests: op("unpack"), env: "GPUSC_TEST_APART=1"},
-		{name: "READ_BEYOND", unit: "values", tests: op("values"), env: "GPUSC_TEST_APART=1 ASAN"},
+		{name: "WRITE_BEYOND", unit: "unpack", tests: op("unpack"), env: "GPUSC_TEST_POOL=apart"},
+		{name: "READ_BEYOND", unit: "values", tests: op("values"), env: "GPUSC_TEST_POOL=apart ASAN"},
 		// The driver.
 		{name: "WAIT", unit: "driver_stream", tests: "TestConformance/stream/order"},
 		{name: "SYNC", unit: "driver_stream", tests: "TestConformance/stream/copies"},

@@ -26,7 +26,8 @@ const (
 type pool struct {
 	b     *backend
 	slab  *memory.Slab
-	debug bool // memory is filled when it is handed out and given back, so that wrong use shows
+	apart *apart // instead of the slab, for Options.Apart
+	debug bool   // memory is filled when it is handed out and given back, so that wrong use shows
 }
 
 // openPool asks how much memory is free and makes the pool.
@@ -44,7 +45,10 @@ func (b *backend) openPool() error {
 		limit = min(m, free)
 	}
 	b.info.Room = limit
-	b.pool = pool{b: b, debug: b.opt.Debug}
+	b.pool = pool{b: b, debug: b.opt.Debug && !b.opt.Apart}
+	if b.opt.Apart {
+		b.pool.apart = &apart{room: limit, held: map[uint64]int64{}}
+	}
 	b.pool.slab = memory.NewSlab(memory.SlabOptions{
 		Cap: limit, Extent: min(leastExtent, max(total/32, 1<<20)), Grow: b.pool.grow, Debug: b.opt.Debug,
 	})
@@ -66,9 +70,8 @@ func (p *pool) grow(n int64) (uint64, error) {
 
 // alloc returns a block for the first use by a stream, or by any (nil).
 func (p *pool) alloc(n int64, what string, s *stream) (*memory.Block, error) {
-	if p.b.opt.apart {
-		at, err := p.grow(max(n, 1))
-		return &memory.Block{Addr: at, Bytes: n, What: what}, err
+	if p.apart != nil {
+		return p.apart.alloc(p.b, n, what)
 	}
 	q := memory.Queue(0)
 	if s != nil {
@@ -95,18 +98,19 @@ func (p *pool) alloc(n int64, what string, s *stream) (*memory.Block, error) {
 			return nil, err
 		}
 	}
-	if s != nil && p.debug { // in its turn: the block may still be in use
-		return k, s.set(ptr(k.Addr), 0xFF, k.Bytes)
+	if err := p.fill(k, 0xFF, s); err != nil {
+		_ = p.slab.Free(k)
+		return nil, err
 	}
-	return k, p.fill(k, 0xFF)
+	return k, nil
 }
 
 // free gives a block back that nothing uses any more.
 func (p *pool) free(k *memory.Block) error {
-	if p.b.opt.apart {
-		return p.b.ctx.end(func() error { return cu.MemFree(cu.DevicePtr(k.Addr)) })
+	if p.apart != nil {
+		return p.apart.free(p.b, k)
 	}
-	if err := p.fill(k, 0xDD); err != nil {
+	if err := p.fill(k, 0xDD, nil); err != nil {
 		return errors.Join(err, p.slab.Free(k))
 	}
 	return p.slab.Free(k)
@@ -114,7 +118,10 @@ func (p *pool) free(k *memory.Block) error {
 
 // freeOn gives a block back that work queued on s still uses.
 func (p *pool) freeOn(k *memory.Block, s *stream) error {
-	if p.b.opt.apart || p.b.opt.bug == bugFreeOn {
+	if p.apart != nil {
+		return p.apart.free(p.b, k)
+	}
+	if p.b.opt.bug == bugFreeOn {
 		return p.free(k)
 	}
 	e := &poolEvent{b: p.b}
@@ -137,10 +144,15 @@ func (p *pool) freeOn(k *memory.Block, s *stream) error {
 	return p.slab.FreeOn(k, memory.Queue(s.id), e)
 }
 
-// fill overwrites a block, for Options.Debug.
-func (p *pool) fill(k *memory.Block, v byte) error {
+// fill overwrites a block, for Options.Debug. What a stream was given may still be in use
+// by its earlier work, so it is filled in that stream's turn: the default stream, which
+// fills the others, has no order with ours.
+func (p *pool) fill(k *memory.Block, v byte, s *stream) error {
 	if !p.debug || k.Bytes == 0 {
 		return nil
+	}
+	if s != nil {
+		return s.set(ptr(k.Addr), v, k.Bytes)
 	}
 	err := p.b.ctx.do(func() error {
 		if err := cu.MemsetD8(cu.DevicePtr(k.Addr), v, k.Bytes); err != nil {
@@ -158,6 +170,9 @@ func (p *pool) fill(k *memory.Block, v byte) error {
 func (p *pool) close() []memory.Extent {
 	extents := p.slab.Extents()
 	p.slab.Close()
+	if p.apart != nil {
+		extents = append(extents, p.apart.extents()...)
+	}
 	return extents
 }
 
