@@ -162,7 +162,7 @@ func (m mutant) library(t *testing.T, lib string) string {
 // run runs the tests in a process of their own.
 func (m mutant) run(t *testing.T, lib string, seed int, b bug) (out string, ok bool) {
 	t.Helper()
-	ctx, cancel := gocontext.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := gocontext.WithTimeout(t.Context(), 30*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run", "^"+m.tests, "-test.failfast", "-test.v")
 	cmd.Env = append(without(os.Environ(), "LD_LIBRARY_PATH"), "LD_LIBRARY_PATH="+lib,

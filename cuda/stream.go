@@ -77,10 +77,14 @@ func (s *stream) driver(doing string, f func() error) error {
 	return nil
 }
 
-// fail keeps the first failure and returns it.
+// fail keeps the first failure and returns it. It waits for what was queued before,
+// as callers may free what that uses when they see the failure.
 func (s *stream) fail(err error) error {
 	if s.err == nil {
 		s.err = err
+		if !s.closed {
+			_ = s.b.ctx.end(s.cu.Synchronize)
+		}
 	}
 	return s.err
 }
@@ -321,9 +325,6 @@ func (s *stream) Close() error {
 	}
 	if s.err == nil {
 		_ = s.sync() // kept in s.err
-	} else {
-		// What was queued before the failure still runs, and may use what the caller frees next.
-		_ = s.b.ctx.do(func() error { return s.cu.Synchronize() })
 	}
 	s.closed = true
 	s.b.forget(s)
