@@ -17,8 +17,9 @@ const (
 	// no limit is given: the rest is for the driver, its kernels and others.
 	freeShare = 0.9
 	// leastExtent is what is asked of the driver at once, at least: asking takes a
-	// millisecond and stops every stream.
+	// millisecond and stops every stream. A large device is asked for 1/extentShare of it.
 	leastExtent = 64 << 20
+	extentShare = 256
 )
 
 // pool is the device memory of a backend: one slab, which grows up to a limit and
@@ -50,7 +51,7 @@ func (b *backend) openPool() error {
 		b.pool.apart = &apart{room: limit, held: map[uint64]int64{}}
 	}
 	b.pool.slab = memory.NewSlab(memory.SlabOptions{
-		Cap: limit, Extent: min(leastExtent, max(total/32, 1<<20)), Grow: b.pool.grow, Debug: b.opt.Debug,
+		Cap: limit, Extent: min(max(leastExtent, total/extentShare), max(total/32, 1<<20)), Grow: b.pool.grow, Debug: b.opt.Debug,
 	})
 	return nil
 }

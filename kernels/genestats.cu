@@ -38,8 +38,12 @@ extern "C" __global__ void genestats_u32(Status *st, u64 seq, const i64 *indptr,
     if (skipped(st, seq)) return;
     i64 r, lo, hi, base;
     if (!my_row(indptr, from, to, cols, room, group, groups, st, seq, r, lo, hi, base)) return;
-    for (i64 i = lo + (threadIdx.x & 31); i < hi; i += 32) {
-        u32 c = idx[i], x = val[i];
+    i64 i = lo + (threadIdx.x & 31);
+    u32 nextC = 0, nextX = 0; // loaded while the last ones are added, as loads are not moved ahead of atomics
+    if (i < hi) nextC = idx[i], nextX = val[i];
+    for (; i < hi; i += 32) {
+        u32 c = nextC, x = nextX;
+        if (i + 32 < hi) nextC = idx[i + 32], nextX = val[i + 32];
         if (c >= cols) {
             fail(st, seq, BAD_GENE, r, c, 0);
         } else if (acc && x < TOP) {

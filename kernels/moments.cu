@@ -80,16 +80,16 @@ extern "C" __global__ void moments_u32(Status *st, u64 seq, const i64 *indptr, c
     int lane = threadIdx.x & 31, waiting = 0;
     Row row = {acc ? acc + 4 * at : acc, sum + at, sq + at, scale ? scale[r] : 1, base, how};
     u32 known = prepare(d, row);
-    for (i64 i = lo + lane; i - lane < hi; i += 32) {
-        u32 c = 0, x = 0;
+    i64 i = lo + lane;
+    u32 nextC = 0, nextX = 0; // loaded while the last ones are added, as loads are not moved ahead of atomics
+    if (i < hi) nextC = idx[i], nextX = val[i];
+    for (; i - lane < hi; i += 32) {
+        u32 c = nextC, x = nextX;
+        if (i + 32 < hi) nextC = idx[i + 32], nextX = val[i + 32];
         bool mine = i < hi;
-        if (mine) {
-            c = idx[i];
-            x = val[i];
-            if (c >= cols) {
-                fail(st, seq, BAD_GENE, r, c, 0);
-                mine = false;
-            }
+        if (mine && c >= cols) {
+            fail(st, seq, BAD_GENE, r, c, 0);
+            mine = false;
         }
         bool small = mine && x - 1 < SMALL && (known >> (x - 1) & 1);
         if (row.acc) add_known(d, row.acc, c, small ? x : 0);

@@ -109,7 +109,8 @@ GPUSC_KERNEL(select_count)
 
 // select_scan turns the sums of n blocks into what lies ahead of each, and finds
 // the first row that there is no room for.
-extern "C" __global__ void select_scan(Status *st, u64 seq, i64 n, i64 outRows, i64 outRoom, i64 *outIndptr, i64 *sums) {
+extern "C" __global__ void __launch_bounds__(1024)
+    select_scan(Status *st, u64 seq, i64 n, i64 outRows, i64 outRoom, i64 *outIndptr, i64 *sums) {
     __shared__ i64 part[32];
     if (skipped(st, seq)) return;
     int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;

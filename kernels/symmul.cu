@@ -20,7 +20,8 @@ static __device__ i64 bound(i64 i, i64 stripes, i64 n) {
     return (i64)((double)n * (1 - left)) & ~(i64)7;
 }
 
-extern "C" __global__ void symmul_rows(Status *st, u64 seq, i64 n, i64 stripes, const double *a, const double *x, double *y) {
+extern "C" __global__ void __launch_bounds__(17 * 32)
+    symmul_rows(Status *st, u64 seq, i64 n, i64 stripes, const double *a, const double *x, double *y) {
     if (skipped(st, seq)) return;
     __shared__ double runs[17][ROWS][VECTORS];
     int lane = threadIdx.x & 31, row = lane % ROWS, v = lane / ROWS * 4;
