@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"testing"
 )
 
@@ -80,5 +79,3 @@ func files(t testing.TB) func(name string) string {
 	dir := t.TempDir()
 	return func(name string) string { return filepath.Join(dir, name) }
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }
