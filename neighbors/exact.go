@@ -122,7 +122,7 @@ func (w *pairs) tile(r, m, i0, pj, j0 int, self bool) {
 	s := w.e.p.s
 	a, _ := w.e.p.panel(r / tileCols)
 	b, hb := w.e.p.panel(pj)
-	a = a[r%tileCols:]
+	a = a[r%tileCols*s.l.step(s.d):]
 	if self {
 		w.m[1] = masks{}
 		if !filter(s.l, s.d, a, b, hb, w.tr[r-i0:], &w.m[0]) {

@@ -26,10 +26,31 @@ func (m *masks) row(r int) uint64 {
 	return uint64(m[3*r]) | uint64(m[3*r+1])<<16 | uint64(m[3*r+2])<<32
 }
 
+// step is how far apart in a panel a row's neighbour begins: vector instructions want
+// the values of a dimension together, plain code those of a row.
+func (l level) step(d int) int {
+	if l == portable {
+		return d
+	}
+	return 1
+}
+
+// put writes a row as row c of a panel.
+func (l level) put(panel []float32, c int, row []float32) {
+	if l == portable {
+		copy(panel[c*len(row):], row)
+		return
+	}
+	for k, v := range row {
+		panel[k*tileCols+c] = v
+	}
+}
+
 // filter sets m to which pairs of the tile have
 //
-//	hb[c] + sum over k of a[k*48+r]*b[k*48+c] >= t[r]
+//	hb[c] + x.y >= t[r]
 //
+// for 8 rows x of a panel, a beginning at the first, and all rows y of the panel b,
 // and tells whether any has. The order of the sum is not fixed, so callers leave a
 // margin for rounding: the answer serves to leave pairs out, not to rank them.
 func filter(l level, d int, a, b, hb, t []float32, m *masks) bool {
@@ -38,10 +59,11 @@ func filter(l level, d int, a, b, hb, t []float32, m *masks) bool {
 		return filterVector(l, d, &a[0], &b[0], &hb[0], &t[0], m)
 	}
 	*m = masks{}
+	var p [2 * 4]float32
 	found := false
 	for r := 0; r < tileRows; r += 2 {
 		for c := 0; c < tileCols; c += 4 {
-			p := products(d, a[r:], b[c:])
+			products(d, a[r*d:], b[c*d:], &p)
 			for i, v := range p {
 				if r, c := r+i/4, c+i%4; v+hb[c] >= t[r] {
 					m[3*r+c/16] |= 1 << (c % 16)
@@ -62,10 +84,11 @@ func filterBoth(l level, d int, a, b, hb, t, s, ha []float32, m, mc *masks) bool
 		return bothVector(l, d, &a[0], &b[0], &hb[0], &t[0], &s[0], &ha[0], m, mc)
 	}
 	*m, *mc = masks{}, masks{}
+	var p [2 * 4]float32
 	found := false
 	for r := 0; r < tileRows; r += 2 {
 		for c := 0; c < tileCols; c += 4 {
-			p := products(d, a[r:], b[c:])
+			products(d, a[r*d:], b[c*d:], &p)
 			for i, v := range p {
 				r, c := r+i/4, c+i%4
 				v += hb[c]
@@ -83,24 +106,25 @@ func filterBoth(l level, d int, a, b, hb, t, s, ha []float32, m, mc *masks) bool
 	return found
 }
 
-// products returns the inner products of 2 rows and 4 columns, row by row.
-func products(d int, a, b []float32) [8]float32 {
+// products sets p to the inner products of 2 rows of a and 4 of b.
+func products(d int, a, b []float32, p *[8]float32) {
+	x0, x1 := a[:d], a[d:][:d]
+	y0, y1, y2, y3 := b[:d], b[d:][:d], b[2*d:][:d], b[3*d:][:d]
+	// All have the length of x0; saying so spares a check each time.
+	x1, y0, y1, y2, y3 = x1[:len(x0)], y0[:len(x0)], y1[:len(x0)], y2[:len(x0)], y3[:len(x0)]
 	var a0, a1, a2, a3, b0, b1, b2, b3 float32
-	for {
-		u, v, y := a[0], a[1], (*[4]float32)(b)
-		a0 += u * y[0]
-		a1 += u * y[1]
-		a2 += u * y[2]
-		a3 += u * y[3]
-		b0 += v * y[0]
-		b1 += v * y[1]
-		b2 += v * y[2]
-		b3 += v * y[3]
-		if d--; d == 0 {
-			return [8]float32{a0, a1, a2, a3, b0, b1, b2, b3}
-		}
-		a, b = a[tileCols:], b[tileCols:]
+	for k, u := range x0 {
+		v, w0, w1, w2, w3 := x1[k], y0[k], y1[k], y2[k], y3[k]
+		a0 += u * w0
+		a1 += u * w1
+		a2 += u * w2
+		a3 += u * w3
+		b0 += v * w0
+		b1 += v * w1
+		b2 += v * w2
+		b3 += v * w3
 	}
+	*p = [8]float32{a0, a1, a2, a3, b0, b1, b2, b3}
 }
 
 // canonical sets out[q] to the squared distance of x and row idx[q] of base, or with

@@ -26,8 +26,14 @@ func TestFilterMeaning(t *testing.T) {
 		hb, th, s, ha := whole(3, tileCols), whole(4, tileRows), whole(5, tileCols), whole(6, tileRows)
 		for _, l := range levels() {
 			var m, m2, mc masks
-			some := filter(l, d, a[8:], b, hb, th, &m)
-			both := filterBoth(l, d, a[8:], b, hb, th, s, ha, &m2, &mc)
+			pa, pb := make([]float32, len(a)), make([]float32, len(b))
+			for c := range tileCols {
+				l.put(pa, c, a[c*d:][:d])
+				l.put(pb, c, b[c*d:][:d])
+			}
+			from := pa[8*l.step(d):]
+			some := filter(l, d, from, pb, hb, th, &m)
+			both := filterBoth(l, d, from, pb, hb, th, s, ha, &m2, &mc)
 			if m != m2 || some && !both {
 				t.Fatalf("d %d, %v: filter and filterBoth differ", d, l)
 			}
@@ -36,7 +42,7 @@ func TestFilterMeaning(t *testing.T) {
 				for c := range tileCols {
 					v := hb[c]
 					for k := range d {
-						v += a[8+k*tileCols+r] * b[k*tileCols+c]
+						v += a[(8+r)*d+k] * b[c*d+k]
 					}
 					want = want || v >= th[r]
 					wantBoth = wantBoth || v >= th[r] || v >= s[c]+ha[r]

@@ -55,9 +55,10 @@ type panels struct {
 	hb    []float32 // -Inf where a panel has no row
 }
 
-// group returns the panels and rows of group g.
+// groups returns how many groups there are.
 func (p *panels) groups() int { return len(p.rows) - 1 }
 
+// panel returns panel i and its hb.
 func (p *panels) panel(i int) (b, hb []float32) {
 	size := tileCols * p.s.d
 	return p.b[i*size:][:size], p.hb[i*tileCols:][:tileCols]
@@ -97,17 +98,10 @@ func (p *panels) fill(i, row, end int) {
 	b, hb := p.panel(i)
 	m := min(tileCols, end-row)
 	for c := range m {
-		column(b, c, p.s.row(row + c)[:p.s.d])
+		p.s.l.put(b, c, p.s.row(row + c)[:p.s.d])
 		hb[c] = p.s.start(p.s.norm[row+c])
 	}
 	for c := m; c < tileCols; c++ {
 		hb[c] = -inf32
-	}
-}
-
-// column writes a row of a space as column c of a panel.
-func column(b []float32, c int, row []float32) {
-	for k, v := range row {
-		b[k*tileCols+c] = v
 	}
 }

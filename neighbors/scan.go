@@ -48,7 +48,7 @@ func (c *scanner) load(sub []int32) {
 			continue
 		}
 		r := c.first + int(sub[i])
-		column(c.a[i/tileCols*size:][:size], i%tileCols, c.q.row(r)[:c.q.d])
+		c.q.l.put(c.a[i/tileCols*size:][:size], i%tileCols, c.q.row(r)[:c.q.d])
 		c.t[i] = c.p.s.threshold(c.q.norm[r], c.list(int(sub[i]))[c.k-1])
 	}
 }
@@ -59,7 +59,7 @@ func (c *scanner) scan(sub []int32, g int) error {
 		return nil
 	}
 	c.load(sub)
-	s, size := c.p.s, tileCols*c.q.d
+	s, size, step := c.p.s, tileCols*c.q.d, c.p.s.l.step(c.q.d)
 	lo, hi := int(c.p.first[g]), int(c.p.first[g+1])
 	for pi := lo; pi < hi; pi++ {
 		if (pi-lo)%64 == 63 {
@@ -70,7 +70,7 @@ func (c *scanner) scan(sub []int32, g int) error {
 		b, hb := c.p.panel(pi)
 		base := int(c.p.rows[g]) + (pi-lo)*tileCols
 		for r := 0; r < len(sub); r += tileRows {
-			if !filter(s.l, s.d, c.a[r/tileCols*size+r%tileCols:], b, hb, c.t[r:], &c.m) {
+			if !filter(s.l, s.d, c.a[r/tileCols*size+r%tileCols*step:], b, hb, c.t[r:], &c.m) {
 				continue
 			}
 			for i := range min(tileRows, len(sub)-r) {
