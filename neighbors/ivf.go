@@ -1,8 +1,10 @@
 package neighbors
 
 import (
+	"cmp"
 	"context"
 	"math"
+	"slices"
 )
 
 const (
@@ -171,16 +173,16 @@ func (f *ivf) centres(ctx context.Context, q *space, lo, hi, n int) (*scanner, e
 	return c, c.scan(upTo(hi-lo), 0)
 }
 
-// piece is the work of one goroutine at a time: rows lo to hi-1 of the queries, near
-// cluster home.
-type piece struct{ lo, hi, home int }
+// piece is the work of one goroutine at a time: rows lo to hi-1 of the queries, all
+// of one cluster.
+type piece struct{ lo, hi int }
 
 // pieces cuts the rows of each cluster.
 func pieces(rows []int32) []piece {
 	var out []piece
 	for g := range len(rows) - 1 {
 		for lo := int(rows[g]); lo < int(rows[g+1]); lo += chunkRows {
-			out = append(out, piece{lo, min(lo+chunkRows, int(rows[g+1])), g})
+			out = append(out, piece{lo, min(lo+chunkRows, int(rows[g+1]))})
 		}
 	}
 	return out
@@ -223,13 +225,27 @@ func (f *ivf) visit(c *scanner, w piece) error {
 		sorted[i] /= int32(f.probes) // the row of that probe
 	}
 	c.begin(w.lo, w.hi)
-	for off := range groups { // its own cluster first: thresholds are tight early
-		g := (w.home + off) % groups
+	for _, g := range byVisitors(first) {
 		if err := c.scan(sorted[first[g]:first[g+1]], g); err != nil {
 			return err
 		}
 	}
 	return f.complete(c, m)
+}
+
+// byVisitors lists the groups that have rows, those with most first: they are the
+// nearest to most rows, so thresholds are tight early.
+func byVisitors(first []int32) []int {
+	var l []int
+	for g := range len(first) - 1 {
+		if first[g] < first[g+1] {
+			l = append(l, g)
+		}
+	}
+	slices.SortFunc(l, func(a, b int) int {
+		return cmp.Or(int(first[b+1]-first[b])-int(first[a+1]-first[a]), a-b)
+	})
+	return l
 }
 
 // complete searches all clusters for rows whose own had too few cells.
