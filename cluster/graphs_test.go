@@ -18,27 +18,27 @@ type edge struct {
 
 // build makes a graph of edges; of repeated ones the largest weight counts.
 func build(n int, edges []edge) *graph.CSR {
-	both := make([]edge, 0, 2*len(edges))
+	type half struct {
+		to int32
+		w  float32
+	}
+	rows := make([][]half, n)
 	for _, e := range edges {
-		both = append(both, e)
+		rows[e.a] = append(rows[e.a], half{e.b, e.w})
 		if e.a != e.b {
-			both = append(both, edge{e.b, e.a, e.w})
+			rows[e.b] = append(rows[e.b], half{e.a, e.w})
 		}
 	}
-	slices.SortFunc(both, func(x, y edge) int {
-		return cmp.Or(cmp.Compare(x.a, y.a), cmp.Compare(x.b, y.b), cmp.Compare(y.w, x.w))
-	})
-	g := &graph.CSR{N: n, Indptr: make([]int64, n+1)}
-	for i, e := range both {
-		if i > 0 && both[i-1].a == e.a && both[i-1].b == e.b {
-			continue
+	g := &graph.CSR{N: n, Indptr: make([]int64, 1, n+1)}
+	for _, row := range rows {
+		slices.SortFunc(row, func(x, y half) int { return cmp.Or(int(x.to-y.to), cmp.Compare(y.w, x.w)) })
+		for i, h := range row {
+			if i == 0 || row[i-1].to != h.to {
+				g.Indices = append(g.Indices, h.to)
+				g.Weights = append(g.Weights, h.w)
+			}
 		}
-		g.Indices = append(g.Indices, e.b)
-		g.Weights = append(g.Weights, e.w)
-		g.Indptr[e.a+1]++
-	}
-	for i := range n {
-		g.Indptr[i+1] += g.Indptr[i]
+		g.Indptr = append(g.Indptr, int64(len(g.Indices)))
 	}
 	return g
 }
@@ -64,51 +64,63 @@ func mixture(n, centres int, spread float64, k int, seed uint64) (*graph.CSR, []
 			x[i][d] = at[c][d] + spread*r.NormFloat64()
 		}
 	}
-	return nearest(x, k, spread/math.Cbrt(float64(n)/float64(centres))*1.5), truth
+	return nearest(x, k), truth
 }
 
-// nearest joins each point with its k nearest, found through a grid of that width.
-func nearest(x [][3]float64, k int, width float64) *graph.CSR {
-	type place [3]int32
-	grid := map[place][]int32{}
-	cell := func(p [3]float64) (c place) {
-		for d := range 3 {
-			c[d] = int32(math.Floor(p[d] / width))
-		}
-		return c
-	}
+// nearest joins each point with its k nearest, found through a grid of 32^3 boxes.
+func nearest(x [][3]float64, k int) *graph.CSR {
+	const side, low, width = 32, -0.5, 2.0 / 32
+	box := func(v float64) int { return min(max(int((v-low)/width), 0), side-1) }
+	boxes := make([][]int32, side*side*side)
 	for i, p := range x {
-		grid[cell(p)] = append(grid[cell(p)], int32(i))
+		b := (box(p[0])*side+box(p[1]))*side + box(p[2])
+		boxes[b] = append(boxes[b], int32(i))
 	}
 	type near struct {
 		d float64
 		j int32
 	}
 	var edges []edge
-	var found []near
+	best := make([]near, 0, k+1)
 	for i, p := range x {
-		c := cell(p)
-		for ring := int32(1); ; ring++ {
-			found = found[:0]
-			for a := -ring; a <= ring; a++ {
-				for b := -ring; b <= ring; b++ {
-					for e := -ring; e <= ring; e++ {
-						for _, j := range grid[place{c[0] + a, c[1] + b, c[2] + e}] {
-							if q := x[j]; int(j) != i {
-								found = append(found, near{math.Sqrt((p[0]-q[0])*(p[0]-q[0]) + (p[1]-q[1])*(p[1]-q[1]) + (p[2]-q[2])*(p[2]-q[2])), j})
+		best = best[:0]
+		visit := func(j int32) {
+			q := x[j]
+			d := (p[0]-q[0])*(p[0]-q[0]) + (p[1]-q[1])*(p[1]-q[1]) + (p[2]-q[2])*(p[2]-q[2])
+			if len(best) == k && d >= best[k-1].d || int(j) == i {
+				return
+			}
+			at := len(best)
+			for best = append(best, near{}); at > 0 && best[at-1].d > d; at-- {
+				best[at] = best[at-1]
+			}
+			best[at] = near{d, j}
+			best = best[:min(k, len(best))]
+		}
+		c := [3]int{box(p[0]), box(p[1]), box(p[2])}
+		for ring := range side {
+			if len(best) == k && best[k-1].d <= width*width*float64((ring-1)*(ring-1)) && ring > 1 {
+				break
+			}
+			for a := max(c[0]-ring, 0); a <= min(c[0]+ring, side-1); a++ {
+				for b := max(c[1]-ring, 0); b <= min(c[1]+ring, side-1); b++ {
+					step := 1
+					if max(a-c[0], c[0]-a, b-c[1], c[1]-b) < ring {
+						step = 2 * ring // the inside was visited before
+					}
+					for e := c[2] - ring; e <= c[2]+ring; e += max(step, 1) {
+						if e >= 0 && e < side {
+							for _, j := range boxes[(a*side+b)*side+e] {
+								visit(j)
 							}
 						}
 					}
 				}
 			}
-			if len(found) >= k+k/2 || int(ring) > 12 && len(found) >= min(k, 3) || ring > 40 {
-				break
-			}
 		}
-		slices.SortFunc(found, func(a, b near) int { return cmp.Or(cmp.Compare(a.d, b.d), cmp.Compare(a.j, b.j)) })
-		found = found[:min(k, len(found))]
-		for _, f := range found {
-			w := math.Exp(-3 * (f.d - found[0].d) / (found[len(found)-1].d + 1e-12))
+		scale := math.Sqrt(best[len(best)-1].d) + 1e-12
+		for _, f := range best {
+			w := math.Exp(-3 * (math.Sqrt(f.d) - math.Sqrt(best[0].d)) / scale)
 			edges = append(edges, edge{int32(i), f.j, float32(w)})
 		}
 	}
@@ -165,23 +177,27 @@ func cliques(count, size int) *graph.CSR {
 	return build(count*size, edges)
 }
 
-// shuffled renames the vertices of g at random; to[i] is the new name of i.
-func shuffled(g *graph.CSR, seed uint64) (out *graph.CSR, to []int32) {
-	to = make([]int32, g.N)
-	for i := range to {
-		to[i] = int32(i)
-	}
-	shuffle(to, seed)
-	var edges []edge
-	for i := range g.N {
-		idx, w := g.Row(i)
-		for t, j := range idx {
-			if int(j) >= i {
-				edges = append(edges, edge{to[i], to[j], w[t]})
+// breadth lists the vertices so that neighbours come close together.
+func breadth(g *graph.CSR) []int32 {
+	seen := make([]bool, g.N)
+	order := make([]int32, 0, g.N)
+	for s := range g.N {
+		if seen[s] {
+			continue
+		}
+		seen[s] = true
+		order = append(order, int32(s))
+		for at := len(order) - 1; at < len(order); at++ {
+			idx, _ := g.Row(int(order[at]))
+			for _, j := range idx {
+				if !seen[j] {
+					seen[j] = true
+					order = append(order, j)
+				}
 			}
 		}
 	}
-	return build(g.N, edges), to
+	return order
 }
 
 // disconnected counts the labels whose cells are not connected by positive weights.

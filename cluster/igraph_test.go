@@ -2,13 +2,13 @@ package cluster
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/gpusc/gpusc/graph"
@@ -28,25 +28,29 @@ import sys, json, time, random, numpy as np, igraph as ig
 f = open(sys.argv[1], "rb")
 n, m = np.fromfile(f, "<i8", 2)
 ptr = np.fromfile(f, "<i8", n + 1); idx = np.fromfile(f, "<i4", m); w = np.fromfile(f, "<f4", m)
-objective, res, its, seeds = sys.argv[2], float(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5])
 row = np.repeat(np.arange(n), np.diff(ptr))
+w = np.where(row == idx, w / 2, w).astype(float) # igraph counts both ends of a self edge
 keep = row <= idx
 g = ig.Graph(n=int(n), edges=np.stack([row[keep], idx[keep]], 1), directed=False)
-w = w[keep].astype(float)
-q, t = [], 0
-first = None
-for s in range(seeds):
-    random.seed(s); ig.set_random_number_generator(random)
-    t0 = time.process_time()
-    p = g.community_leiden(objective, weights=w, resolution=res, n_iterations=its)
-    t += time.process_time() - t0
-    first = first or p.membership
-    q.append(p.quality if objective == "CPM" else g.modularity(p.membership, weights=w, resolution=res))
-print(json.dumps(dict(Q=q, Seconds=t, Labels=first)))
+w = w[keep]
+out = []
+for run in sys.argv[3:]:
+    objective, res, its = run.split(",")
+    peer = dict(Q=[], Seconds=0, Labels=None)
+    for s in range(int(sys.argv[2])):
+        random.seed(s); ig.set_random_number_generator(random)
+        t = time.process_time()
+        p = g.community_leiden(objective, weights=w, resolution=float(res), n_iterations=int(its))
+        peer["Seconds"] += time.process_time() - t
+        peer["Labels"] = peer["Labels"] or p.membership
+        peer["Q"].append(p.quality if objective == "CPM" else g.modularity(p.membership, weights=w, resolution=float(res)))
+    out.append(peer)
+print(json.dumps(out))
 `
 
-// igraph runs the Python that GPUSC_PYTHON names; the test is skipped without.
-func igraph(t testing.TB, g *graph.CSR, objective string, resolution float64, iterations, seeds int) peer {
+// igraph runs the Python that GPUSC_PYTHON names, once for all of runs with so many
+// seeds each; the test is skipped without.
+func igraph(t testing.TB, g *graph.CSR, seeds int, runs ...Options) []peer {
 	t.Helper()
 	py := os.Getenv("GPUSC_PYTHON")
 	if py == "" {
@@ -62,15 +66,22 @@ func igraph(t testing.TB, g *graph.CSR, objective string, resolution float64, it
 	if err := os.WriteFile(file, b.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), py, "-c", igraphScript, file, objective,
-		fmt.Sprint(resolution), fmt.Sprint(iterations), fmt.Sprint(seeds))
+	args := []string{"-c", igraphScript, file, fmt.Sprint(seeds)}
+	for _, o := range runs {
+		objective := "modularity"
+		if o.Objective == CPM {
+			objective = "CPM"
+		}
+		args = append(args, fmt.Sprintf("%s,%g,%d", objective, cmp.Or(o.Resolution, 1), cmp.Or(o.Iterations, 2)))
+	}
+	cmd := exec.CommandContext(t.Context(), py, args...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var p peer
-	if err := json.Unmarshal(out[strings.IndexByte(string(out), '{'):], &p); err != nil {
+	var p []peer
+	if err := json.Unmarshal(out, &p); err != nil {
 		t.Fatal(err)
 	}
 	return p

@@ -197,8 +197,26 @@ func TestIdentical(t *testing.T) {
 	}
 }
 
-// TestThreads: the same bits for any number of threads, and the same on every
-// machine, as the hash says.
+// TestMachines: the same communities on every machine, as the hash says.
+func TestMachines(t *testing.T) {
+	r := rng(31)
+	const n = 3000
+	var edges []edge
+	for i := range int32(n) {
+		for range 8 {
+			edges = append(edges, edge{i, (i + 1 + r.Int32N(40)) % n, float32(1+r.IntN(16)) / 16})
+		}
+	}
+	h := fnv.New64a()
+	for _, c := range sound(t, build(n, edges), Options{}).Labels {
+		h.Write([]byte{byte(c), byte(c >> 8)})
+	}
+	if got := h.Sum64(); got != 0xac434f13cb2eb3b7 {
+		t.Errorf("communities with hash %#x", got)
+	}
+}
+
+// TestThreads: the same bits for any number of threads.
 func TestThreads(t *testing.T) {
 	g, _ := mixture(4000, 8, 0.1, 15, 2)
 	order := make([]int32, g.N)
@@ -297,7 +315,7 @@ func TestRefuse(t *testing.T) {
 
 // TestCancel: an ended context ends the search at once.
 func TestCancel(t *testing.T) {
-	g, _ := mixture(20000, 5, 0.4, 15, 6)
+	g, _ := planted(20000, 0.6, 6)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := Leiden(ctx, g, Options{}); !errors.Is(err, context.Canceled) {

@@ -109,10 +109,13 @@ func lay(ctx context.Context, g *graph.CSR, o Options, s shape) (*base, error) {
 		return nil, err
 	}
 	for p := range g.N {
-		idx, w := g.Row(b.cell(p))
-		k := 0.0
-		for t := range idx {
-			k += float64(weight(g, b.cell(p), idx[t], w[t], s.uneven))
+		i, k := b.cell(p), 0.0
+		idx, w := g.Row(i)
+		for t, x := range w {
+			if s.uneven {
+				x = weight(g, i, idx[t], x, true)
+			}
+			k += float64(x)
 		}
 		b.size[p] = k
 		b.total += k

@@ -70,10 +70,11 @@ var expTerms = [...]float64{
 	1. / 720, 1. / 120, 1. / 24, 1. / 6, 1. / 2, 1,
 }
 
-// exp returns e^x for x <= 0, to 1e-15 of it, and 0 below -700. math.Exp has other
-// bits where the processor has no fused multiply-add; here every product is rounded.
+// exp returns e^x for x <= 0, to 1e-15 of it, and 0 below -45, where it would no
+// longer change a sum with a 1 in it. math.Exp has other bits where the processor has
+// no fused multiply-add; here every product is rounded.
 func exp(x float64) float64 {
-	if x < -700 {
+	if x < -45 {
 		return 0
 	}
 	const ln2hi, ln2lo = 6.93147180369123816490e-01, 1.90821492927058770002e-10
