@@ -23,7 +23,7 @@ func (g *globals) withEngine(c *cobra.Command, f func(ctx context.Context, e *gp
 		return err
 	}
 	switch c.Name() {
-	case "synth", "info", "check": // nothing for a GPU to do
+	case "synth", "info", "check", "neighbors", "umap", "leiden": // nothing for a GPU to do
 		if o.Device == "auto" {
 			o.Device = "cpu"
 		}
@@ -166,7 +166,7 @@ obsm/X_pca, varm/PCs, uns/pca. Everything else that IN holds is carried over.`,
 	f := c.Flags()
 	f.SortFlags = false
 	f.StringVarP(&out, "output", "o", "", "`OUT`: file to write")
-	f.StringVar(&pf.until, "until", "", "`STEP`: the last one: qc, filter, normalize, hvg or pca (default pca)")
+	f.StringVar(&pf.until, "until", "", "`STEP`: the last one: qc, filter, normalize, hvg, pca, neighbors, umap or leiden (default pca)")
 	f.StringVar(&pf.file, "pipeline", "", "`FILE`: parameters in TOML instead, under scanpy's names of functions and arguments")
 	f.BoolVar(&pf.dryRun, "dry-run", false, "print the plan and stop")
 	pf.add(f, partRun)
@@ -197,7 +197,7 @@ written and only the file's structure is read.`,
 	f := c.Flags()
 	f.SortFlags = false
 	f.BoolVar(&asJSON, "json", false, "print JSON")
-	f.StringVar(&pf.until, "until", "", "`STEP`: the last one: qc, filter, normalize, hvg or pca (default pca)")
+	f.StringVar(&pf.until, "until", "", "`STEP`: the last one: qc, filter, normalize, hvg, pca, neighbors, umap or leiden (default pca)")
 	f.StringVar(&pf.file, "pipeline", "", "`FILE`: parameters in TOML instead, under scanpy's names of functions and arguments")
 	pf.add(f, partRun)
 	return c
