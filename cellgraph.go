@@ -59,6 +59,54 @@ func (j *job) keepScores(k int) (err error) {
 	return nil
 }
 
+// graphParts are the scores, which stay in memory, and what each graph step takes,
+// for all cells of the input; the steps come one after another.
+func (j *job) graphParts() (scores int64, steps []MemoryPart) {
+	if !j.do.neighbors {
+		return 0, nil
+	}
+	d := j.p.NComps
+	if d == 0 {
+		d = defaultComps
+	}
+	n, k, o := int(j.nobs), j.p.Neighbors.K, &j.p.Neighbors
+	if k == 0 {
+		k = defaultK
+	}
+	edges := 2 * j.nobs * int64(k-1) // at most
+	held := 12*j.nobs + 8*edges
+	find := neighbors.Memory(n, d, k, o.Method)
+	find = max(find, neighbors.Memory(n, d, k, "exact")) // where an approximate search ends, too, if the data is hard
+	steps = append(steps, MemoryPart{"neighbours", max(find, foundBytes(n, k)+graphBytes(n, k))})
+	if j.do.umap {
+		steps = append(steps, MemoryPart{"UMAP", held + manifold.UMAPMemory(j.nobs, edges, max(2, j.p.UMAP.Components), j.e.o.Threads)})
+	}
+	if j.do.leiden {
+		steps = append(steps, MemoryPart{"Leiden", held + cluster.Memory(n, edges)})
+	}
+	return 4 * j.nobs * int64(d), steps
+}
+
+// graphNames are the graph steps of the job, for a plan.
+func (j *job) graphNames() (names []string) {
+	for _, s := range []struct {
+		do   bool
+		name string
+	}{{j.do.neighbors, "neighbors"}, {j.do.umap, "umap"}, {j.do.leiden, "leiden"}} {
+		if s.do {
+			names = append(names, s.name)
+		}
+	}
+	return names
+}
+
+// defaultComps and defaultK are how many components and neighbours there are where
+// nobody asks for a number.
+const (
+	defaultComps = 50
+	defaultK     = 15
+)
+
 // graphSteps go from the scores to clusters.
 func (j *job) graphSteps(ctx context.Context) error {
 	if j.graph == nil {
@@ -130,8 +178,8 @@ func (c *cellGraph) neighbors(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	m := k.K - 1
-	if want := max(o.K, 15); o.K == 0 && k.K < want {
-		c.report.Warnings = append(c.report.Warnings, fmt.Sprintf("%d cells have fewer than 15 neighbours: %d are taken, as scanpy does", c.n, k.K))
+	if o.K == 0 && k.K < defaultK {
+		c.report.Warnings = append(c.report.Warnings, fmt.Sprintf("of %d cells no %d neighbours can be found: %d are, as by scanpy", c.n, defaultK, k.K))
 	}
 	c.order = k.Order
 	held, err := c.e.ledger.Reserve(memory.Host, "neighbours", foundBytes(c.n, k.K)+graphBytes(c.n, k.K))

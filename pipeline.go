@@ -25,7 +25,7 @@ const (
 )
 
 // lastStage is where Run ends when it is not told.
-const lastStage = UntilPCA
+const lastStage = UntilLeiden
 
 func stages() []Stage {
 	return []Stage{UntilQC, UntilFilter, UntilNormalize, UntilHVG, UntilPCA, UntilNeighbors, UntilUMAP, UntilLeiden}
@@ -59,9 +59,9 @@ func (g *GeneGroup) match(set map[string]bool, gene string) bool {
 
 // Pipeline is what Run does and with which parameters. Names and meaning are
 // scanpy's. The zero value filters nothing, normalises to the median and keeps
-// going to PCA; DefaultPipeline is the tutorial's.
+// going to Leiden; DefaultPipeline is the tutorial's.
 type Pipeline struct {
-	Until Stage // "" is UntilPCA
+	Until Stage // "" is UntilLeiden
 
 	// Input.
 	Layer string // name of the layer that holds the counts; "": X or raw/X

@@ -74,13 +74,7 @@ func columns(to []*anndata.Column, from []pp.Column) []*anndata.Column {
 // obsColumns are the new columns of obs, for the cells that stay.
 func (j *job) obsColumns() ([]*anndata.Column, error) {
 	var out []*anndata.Column
-	if j.graph != nil {
-		out = append(out, j.graph.columns...)
-	}
-	if j.cells == nil {
-		return out, nil
-	}
-	if j.do.qc {
+	if j.cells != nil && j.do.qc {
 		q := *j.cells
 		if j.keep != nil {
 			q = *keptCells(j.cells, j.keep)
@@ -89,6 +83,9 @@ func (j *job) obsColumns() ([]*anndata.Column, error) {
 	}
 	if j.filtersCells() {
 		out = columns(out, j.p.cellFilter().Columns(j.cells, j.keep))
+	}
+	if j.graph != nil {
+		out = append(out, j.graph.columns...)
 	}
 	return out, nil
 }
