@@ -120,7 +120,8 @@ func (k *KNN) put(i int32, list []uint64, src *source) {
 	at := int(i) * (k.K - 1)
 	for q, v := range list {
 		k.Indices[at+q] = unring(i, place(v), k.N)
-		k.Distances[at+q] = src.distance(value(v))
+		// Rounding can leave the product of two equal rows above the largest norm.
+		k.Distances[at+q] = max(0, src.distance(value(v)))
 	}
 }
 

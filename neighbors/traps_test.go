@@ -302,6 +302,7 @@ func FuzzFind(f *testing.F) {
 	f.Add(uint64(2), 100, 1, 15, byte(1), byte(2))
 	f.Add(uint64(3), 50, 17, 60, byte(2), byte(1))
 	f.Add(uint64(4), 970, 2, 7, byte(3), byte(3))
+	f.Add(uint64(36), 50, 70, 7, byte(87), byte(1)) // a product above the largest norm
 	f.Fuzz(func(t *testing.T, seed uint64, n, d, k int, metric, grid byte) {
 		n, d, k = 1+abs(n)%1200, 1+abs(d)%70, 2+abs(k)%40
 		x := normal(seed, n, d)
