@@ -125,6 +125,19 @@ func (k *KNN) put(i int32, list []uint64, src *source) {
 	}
 }
 
+// Equal returns how many cells have K-1 others equal to themselves. They see nothing
+// else, so they end as an island in layouts and clusterings: usually a sign of cells
+// without counts, or of cells that are there many times.
+func (k *KNN) Equal() int {
+	m, n := k.K-1, 0
+	for i := 1; m > 0 && i <= k.N; i++ {
+		if k.Distances[i*m-1] == 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // DistanceGraph returns the distances as scanpy keeps them in obsp["distances"]: K-1
 // of each row, not symmetric, also those that are 0. Unlike scanpy's its rows are
 // sorted by neighbour.

@@ -94,7 +94,7 @@ func Memory(n, d, k int, method string) int64 {
 	row := 4*((dims+15)&^15) + 8 // padded, and its norm
 	panel := 4*dims + 4
 	lists := 8 * int64(max(k-1, 0)) // of the result
-	fixed := int64(4 << 20)         // of the workers
+	fixed := int64(8 << 20)         // of the workers
 	if method == "exact" {
 		return fixed + rows*(row+panel+2*lists+4) // keys, thresholds
 	}

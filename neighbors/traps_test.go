@@ -68,6 +68,9 @@ func TestDuplicates(t *testing.T) {
 				}
 			}
 		}
+		if e := k.Equal(); e != same && e != same+1 { // row 0 is equal to them all
+			t.Errorf("%s: %d cells have only equals", k.Method, e)
+		}
 		if in := degrees(k); in > 2000 {
 			t.Errorf("%s: a hub of %d", k.Method, in)
 		}
@@ -80,6 +83,33 @@ func TestDuplicates(t *testing.T) {
 	}
 	if r := recall(want, got); math.Abs(r-got.Recall) > 0.01 {
 		t.Errorf("recall %.4f, estimated %.4f", r, got.Recall)
+	}
+}
+
+// TestHub: one cell is the nearest of all others. It comes first everywhere, and its
+// row of the connectivities holds them all.
+func TestHub(t *testing.T) {
+	const n, d, hub = 2500, 300, 1111
+	x := normal(9, n, d)
+	for i := range n { // on a sphere, the hub in its middle
+		norm := math.Sqrt(dot64(x[i*d:][:d], x[i*d:][:d]))
+		for k := range d {
+			x[i*d+k] /= float32(norm)
+		}
+	}
+	clear(x[hub*d:][:d])
+	for _, method := range []string{"exact", "approx"} {
+		k := mustFind(t, x, n, d, Options{K: 3, Method: method, Recall: 0.999}, best())
+		for i := range n {
+			if i != hub && k.Indices[i*2] != hub {
+				t.Fatalf("%s: cell %d has %v", method, i, k.Indices[i*2:][:2])
+			}
+		}
+		for _, how := range []string{"umap", "gauss"} {
+			if j, _ := mustConnect(t, k, how, 0).Row(hub); len(j) != n-1 {
+				t.Errorf("%s, %s: the hub has %d edges", method, how, len(j))
+			}
+		}
 	}
 }
 
