@@ -288,6 +288,39 @@ func TestRounding(t *testing.T) {
 	}
 }
 
+// TestAsymmetric: one edge, of any graph, that is spoilt in one direction is found.
+func TestAsymmetric(t *testing.T) {
+	r := rng(41)
+	for range 300 {
+		g := randomGraph(r, 40)
+		at := 0
+		if g.Edges() > 0 {
+			at = r.IntN(int(g.Edges()))
+		}
+		row := 0
+		for g.Indptr[row+1] <= int64(at) && row < g.N-1 {
+			row++
+		}
+		if g.Edges() == 0 || int(g.Indices[at]) == row {
+			continue
+		}
+		if _, err := inspect(t.Context(), g, 2); err != nil {
+			t.Fatal(err)
+		}
+		g.Weights[at] = g.Weights[at]*2 + 0.1
+		if _, err := inspect(t.Context(), g, 2); !errors.Is(err, errs.Data) {
+			t.Fatalf("another weight: %v", err)
+		}
+		g.Indices, g.Weights = slices.Delete(g.Indices, at, at+1), slices.Delete(g.Weights, at, at+1)
+		for i := row + 1; i <= g.N; i++ {
+			g.Indptr[i]--
+		}
+		if _, err := inspect(t.Context(), g, 2); !errors.Is(err, errs.Data) {
+			t.Fatalf("one direction: %v", err)
+		}
+	}
+}
+
 // TestRefuse: what cannot be is said.
 func TestRefuse(t *testing.T) {
 	g := karate()
