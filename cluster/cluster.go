@@ -58,7 +58,7 @@ type Result struct {
 	Quality float64
 	// Modularity is that of resolution 1.
 	Modularity float64
-	// Iterations is how many were run.
+	// Iterations is how many were run; 0 for a graph without edges.
 	Iterations int
 }
 
