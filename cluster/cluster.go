@@ -37,7 +37,7 @@ type Options struct {
 	Theta float64
 	// Seed of the random numbers.
 	Seed uint64
-	// Threads to use at most; 0: as many as there are. Results do not depend on it.
+	// Threads to use at most; 0: GOMAXPROCS. Results do not depend on it.
 	Threads int
 	// Order lists every cell once, so that neighbours come close together, for
 	// speed; nil: as they are. The result depends on it as on the seed.
@@ -58,7 +58,7 @@ type Result struct {
 	Quality float64
 	// Modularity is that of resolution 1.
 	Modularity float64
-	// Iterations is how many were run.
+	// Iterations is how many were run; 0 for a graph without edges.
 	Iterations int
 }
 
@@ -81,6 +81,10 @@ func Leiden(ctx context.Context, g *graph.CSR, o Options) (*Result, error) {
 
 // maxResolution keeps products in range; at 1e12 every cell is alone long since.
 const maxResolution = 1e12
+
+// maxThreads bounds what a silly number of threads can cost: 8 bytes for each of them
+// and every cell.
+const maxThreads = 256
 
 // filled checks the options for a graph of n cells and puts defaults in.
 func (o Options) filled(n int) (Options, error) {
@@ -112,6 +116,7 @@ func (o Options) filled(n int) (Options, error) {
 	if o.Threads <= 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
+	o.Threads = min(o.Threads, maxThreads)
 	return o, checkOrder(o.Order, n)
 }
 

@@ -26,11 +26,14 @@ func karate() *graph.CSR {
 		{},
 		{30, 32, 33},
 		{33},
-		{}, {}, {},
+		{},
+		{},
+		{},
 		{33},
 		{32, 33},
 		{32, 33},
-		{}, {},
+		{},
+		{},
 		{32, 33},
 		{33},
 		{32, 33},
@@ -285,6 +288,39 @@ func TestRounding(t *testing.T) {
 	one := &graph.CSR{N: 3, Indptr: []int64{0, 2, 3, 3}, Indices: []int32{1, 2, 0}, Weights: []float32{1, 1, 1}}
 	if _, err := Leiden(t.Context(), one, Options{}); !errors.Is(err, errs.Data) {
 		t.Errorf("an edge in one direction: %v", err)
+	}
+}
+
+// TestAsymmetric: one edge, of any graph, that is spoilt in one direction is found.
+func TestAsymmetric(t *testing.T) {
+	r := rng(41)
+	for range 300 {
+		g := randomGraph(r, 40)
+		at := 0
+		if g.Edges() > 0 {
+			at = r.IntN(int(g.Edges()))
+		}
+		row := 0
+		for g.Indptr[row+1] <= int64(at) && row < g.N-1 {
+			row++
+		}
+		if g.Edges() == 0 || int(g.Indices[at]) == row {
+			continue
+		}
+		if _, err := inspect(t.Context(), g, 2); err != nil {
+			t.Fatal(err)
+		}
+		g.Weights[at] = g.Weights[at]*2 + 0.1
+		if _, err := inspect(t.Context(), g, 2); !errors.Is(err, errs.Data) {
+			t.Fatalf("another weight: %v", err)
+		}
+		g.Indices, g.Weights = slices.Delete(g.Indices, at, at+1), slices.Delete(g.Weights, at, at+1)
+		for i := row + 1; i <= g.N; i++ {
+			g.Indptr[i]--
+		}
+		if _, err := inspect(t.Context(), g, 2); !errors.Is(err, errs.Data) {
+			t.Fatalf("one direction: %v", err)
+		}
 	}
 }
 

@@ -2,7 +2,9 @@ package cluster
 
 import (
 	"context"
+	"math"
 	"sort"
+	"sync/atomic"
 
 	"github.com/gpusc/gpusc/graph"
 	"github.com/gpusc/gpusc/internal/errs"
@@ -48,54 +50,61 @@ type base struct {
 
 // shape is what one look over a graph tells.
 type shape struct {
-	keep   int64 // edges of positive weight between two cells
-	uneven bool  // some edge's two weights differ in bits
+	idle   bool // some edges bind nobody: weight zero, or from a cell to itself
+	uneven bool // some edge's two weights differ in bits
 }
 
-// inspect checks that g is well formed and symmetric, in time linear in its edges:
-// rows are walked in rising order, so the entry of row j that answers edge (i, j) is
-// always the next one of row j. cursor has room for n.
-func inspect(g *graph.CSR, cursor []int64) (shape, error) {
+// copied tells whether the base needs edges of its own.
+func (s shape) copied(o Options) bool { return o.Order != nil || s.idle || s.uneven }
+
+// rowTile rows are looked at by one worker at a time.
+const rowTile = 4096
+
+// inspect checks that g is well formed and symmetric. Every edge above the diagonal
+// adds a hash of its ends and weight to one sum and every edge below takes it away:
+// in a symmetric graph nothing is left, and no row need be searched. In another the
+// chance of that is 2^-64.
+func inspect(ctx context.Context, g *graph.CSR, threads int) (shape, error) {
 	var s shape
 	if g == nil {
-		return s, errs.New(errs.Usage, "there is no graph to cluster")
+		return s, noGraph()
 	}
 	if err := g.Check(); err != nil {
 		return s, err
 	}
-	copy(cursor, g.Indptr[:g.N])
-	for i := range g.N {
-		idx, w := g.Row(i)
-		for k, j := range idx {
-			at := cursor[j]
-			if at == g.Indptr[j+1] || g.Indices[at] != int32(i) {
-				return s, asymmetric(g)
-			}
-			cursor[j] = at + 1
-			if g.Weights[at] != w[k] {
-				s.uneven = true
-			}
-			if w[k] > 0 && int(j) != i {
-				s.keep++
+	var left atomic.Uint64
+	var idle atomic.Bool
+	err := tiles(ctx, threads, g.N, rowTile, func(_, lo, hi int) {
+		sum, binds := uint64(0), true
+		for i := lo; i < hi; i++ {
+			idx, w := g.Row(i)
+			for t, j := range idx {
+				x := w[t]
+				binds = binds && x > 0 && int(j) != i
+				bits := uint64(math.Float32bits(x)) * 0xd1342543de82ef95
+				if int(j) > i {
+					sum += mix(bits ^ uint64(i)<<32 ^ uint64(j))
+				} else if int(j) < i {
+					sum -= mix(bits ^ uint64(j)<<32 ^ uint64(i))
+				}
 			}
 		}
+		left.Add(sum)
+		if !binds {
+			idle.Store(true)
+		}
+	})
+	if err != nil {
+		return s, err
 	}
+	s.idle, s.uneven = idle.Load(), left.Load() != 0
 	if s.uneven { // by rounding only, or really?
-		if err := g.Symmetric(); err != nil {
-			return s, err
-		}
-		s.keep = g.Edges() // a weight may round to zero in one direction only
+		return s, g.Symmetric()
 	}
 	return s, nil
 }
 
-// asymmetric names the first edge that is there in one direction only.
-func asymmetric(g *graph.CSR) error {
-	if err := g.Symmetric(); err != nil {
-		return err
-	}
-	return errs.New(errs.Data, "the graph is not symmetric")
-}
+func noGraph() error { return errs.New(errs.Usage, "there is no graph to cluster") }
 
 // lay makes the base of g: g's own arrays where they will do, else a copy in order,
 // without edges that bind nobody and with one weight per edge.
@@ -103,29 +112,31 @@ func lay(ctx context.Context, g *graph.CSR, o Options, s shape) (*base, error) {
 	b := &base{src: g, order: o.Order}
 	b.n = g.N
 	b.size = make([]float64, g.N)
-	if o.Order == nil && s.keep == g.Edges() && !s.uneven {
+	if !s.copied(o) {
 		b.beg, b.end, b.idx, b.w = g.Indptr[:g.N], g.Indptr[1:], g.Indices, g.Weights
-	} else if err := b.copyRows(ctx, s); err != nil {
+	} else if err := b.copyRows(ctx, o.Threads, s); err != nil {
 		return nil, err
 	}
-	for p := range g.N {
-		i, k := b.cell(p), 0.0
-		idx, w := g.Row(i)
-		for t, x := range w {
-			if s.uneven {
-				x = weight(g, i, idx[t], x, true)
+	err := tiles(ctx, o.Threads, g.N, rowTile, func(_, lo, hi int) {
+		for p := lo; p < hi; p++ {
+			i, k := b.cell(p), 0.0
+			idx, w := g.Row(i)
+			for t, x := range w {
+				if s.uneven {
+					x = weight(g, i, idx[t], x, true)
+				}
+				k += float64(x)
 			}
-			k += float64(x)
+			b.size[p] = k
 		}
-		b.size[p] = k
+	})
+	for p, k := range b.size {
 		b.total += k
-	}
-	if o.Objective == CPM {
-		for p := range b.size {
+		if o.Objective == CPM {
 			b.size[p] = 1
 		}
 	}
-	return b, ctx.Err()
+	return b, err
 }
 
 // cell is the cell at place p.
@@ -136,36 +147,34 @@ func (b *base) cell(p int) int {
 	return int(b.order[p])
 }
 
-// copyRows fills b with the edges of its source that bind, in order.
-func (b *base) copyRows(ctx context.Context, s shape) error {
+// copyRows fills b with the edges of its source that bind, in order. Where some do
+// not, gaps stay, so that every row knows its place beforehand.
+func (b *base) copyRows(ctx context.Context, threads int, s shape) error {
 	g := b.src
 	place := make([]int32, g.N)
-	for p := range g.N {
-		place[b.cell(p)] = int32(p)
-	}
-	ptr := make([]int64, g.N+1)
-	b.beg, b.end = ptr[:g.N], ptr[1:]
-	b.idx = make([]int32, s.keep)
-	b.w = make([]float32, s.keep)
+	b.beg, b.end = make([]int64, g.N), make([]int64, g.N)
+	b.idx = make([]int32, g.Edges())
+	b.w = make([]float32, g.Edges())
 	at := int64(0)
 	for p := range g.N {
-		if p%4096 == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
 		i := b.cell(p)
-		idx, w := g.Row(i)
-		for t, j := range idx {
-			if int(j) == i {
-				continue
-			}
-			if x := weight(g, i, j, w[t], s.uneven); x > 0 {
-				b.idx[at], b.w[at] = place[j], x
-				at++
-			}
-		}
-		b.end[p] = at
+		place[i] = int32(p)
+		b.beg[p] = at
+		at += g.Indptr[i+1] - g.Indptr[i]
 	}
-	return nil
+	return tiles(ctx, threads, g.N, rowTile, func(_, lo, hi int) {
+		for p := lo; p < hi; p++ {
+			i, at := b.cell(p), b.beg[p]
+			idx, w := g.Row(i)
+			for t, j := range idx {
+				if x := weight(g, i, j, w[t], s.uneven); x > 0 && int(j) != i {
+					b.idx[at], b.w[at] = place[j], x
+					at++
+				}
+			}
+			b.end[p] = at
+		}
+	})
 }
 
 // weight is that of the edge from i to j, which has w in its own row: the same in

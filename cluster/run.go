@@ -34,8 +34,8 @@ const runBytes = 6*4 + // cells to seen
 	2*(8+8+8) + // upper levels
 	4 + 4*2 // labels and their ranking
 
-// baseBytes is that of a base: cursor or places, sizes, row ends of a copy.
-const baseBytes = 8 + 8 + 8
+// baseBytes is that of a base: sizes; places and row ends of a copy.
+const baseBytes = 8 + 4 + 2*8
 
 // Memory returns how many bytes Leiden reserves at most for a graph of n cells and
 // edges stored edges, as many as CSR.Edges returns, with the default number of

@@ -38,26 +38,21 @@ func Several(ctx context.Context, g *graph.CSR, resolutions []float64, o Options
 	return together(ctx, b, runs)
 }
 
-// newBase reserves, checks and lays out.
+// newBase checks, reserves and lays out.
 func newBase(ctx context.Context, g *graph.CSR, o Options) (*base, *memory.Reservation, error) {
 	var held *memory.Reservation
-	if g == nil || len(g.Indptr) == 0 {
-		_, err := inspect(g, nil)
+	s, err := inspect(ctx, g, o.Threads)
+	if err != nil {
 		return nil, nil, err
 	}
-	n := len(g.Indptr) - 1
 	if o.Ledger != nil {
-		var err error
-		if held, err = o.Ledger.Reserve(memory.Host, "the graph to cluster", baseMemory(n, 0)); err != nil {
+		bytes := baseMemory(g.N, 0)
+		if s.copied(o) {
+			bytes = baseMemory(g.N, g.Edges())
+		}
+		if held, err = o.Ledger.Reserve(memory.Host, "the graph to cluster", bytes); err != nil {
 			return nil, nil, err
 		}
-	}
-	s, err := inspect(g, make([]int64, n))
-	if err == nil && held != nil && (o.Order != nil || s.uneven || s.keep < g.Edges()) {
-		err = held.Resize(baseMemory(n, s.keep))
-	}
-	if err != nil {
-		return nil, held, err
 	}
 	b, err := lay(ctx, g, o, s)
 	return b, held, err

@@ -114,7 +114,7 @@ func TestExp(t *testing.T) {
 		if x < -45 {
 			want = 0
 		}
-		if got := exp(x); math.Abs(got-want) > 4e-16*want {
+		if got := exp(x); math.Abs(got-want) > 1e-15*want {
 			t.Fatalf("exp(%v) = %v, want %v", x, got, want)
 		}
 	}

@@ -93,8 +93,17 @@ func lanePatterns(negatives int, pull float32) []lanePattern {
 	return ps
 }
 
-// forceLimit bounds one force, and the sum of a group, on each axis: umap-learn's clip.
-const forceLimit = 4
+// forceLimit bounds one force on each axis, umap-learn's clip; groupLimit the sum of a
+// group. umap-learn takes one force at a time, and a cell that has reached its neighbour is
+// pulled by it no more; of a group's pulls, all from one position, the sum would carry the
+// cell past them, early by three times the way. With a limit of 4 small groups of cells
+// are thrown about and end far outside; with 0.5 they are not, and 7% more neighbours are
+// kept (20,000 cells in 30 groups: 0.266 of the 15 nearest in the 50 nearest, 0.246 with 4,
+// as in umap-learn).
+const (
+	forceLimit = 4
+	groupLimit = 0.5
+)
 
 // golden spaces the counters of random numbers: 2^32 over the golden ratio.
 const golden = 0x9E3779B9

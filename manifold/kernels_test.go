@@ -65,7 +65,7 @@ func testTile(n, dims, negatives int) *tile {
 	}
 	t.moveArgs = moveArgs{
 		y: &t.ys[0], tab: &t.tabs[0], patterns: &t.groups[0], bytes: len(t.groups) * patternBytes,
-		window: uint32(n / 2), first: uint32(n + n/4), alpha: 0.7, limit: forceLimit,
+		window: uint32(n / 2), first: uint32(n + n/4), alpha: 0.7, limit: groupLimit,
 	}
 	return t
 }

@@ -106,7 +106,7 @@ func (f *field) moveTile(list []uint32, number, lo, hi, epoch int, alpha float32
 	t := &tile{
 		moveArgs: moveArgs{
 			y: &f.y[0], tab: &f.tab[0], patterns: &f.groups[0], bytes: len(f.groups) * patternBytes,
-			window: uint32(window), first: uint32(f.n + int(at)), alpha: alpha, limit: forceLimit,
+			window: uint32(window), first: uint32(f.n + int(at)), alpha: alpha, limit: groupLimit,
 		},
 		ys: f.y, tabs: f.tab, groups: f.groups,
 	}
@@ -176,7 +176,7 @@ func shuffled(n int, seed uint64) []int32 {
 // optimize moves l.Positions for all epochs.
 func optimize(c crew, g *graph.CSR, o UMAPOptions, l *Layout, lv level) error {
 	if o.Ledger != nil {
-		r, err := o.Ledger.Reserve(memory.Host, "UMAP layout", layoutBytes(int64(g.N), g.Edges(), o.Components, c.threads))
+		r, err := o.Ledger.Reserve(memory.Host, "UMAP layout", layoutBytes(int64(g.N), g.Edges(), o.Components, c.threads)+resultBytes(int64(g.N), o.Components))
 		if err != nil {
 			return err
 		}

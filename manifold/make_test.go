@@ -171,7 +171,7 @@ type quality struct {
 
 func judge(x []float32, d int, y []float32, c, n int) quality {
 	const k = 15
-	sample := make([]int, min(n, 1000))
+	sample := make([]int, min(n, 1500))
 	for a := range sample {
 		sample[a] = a * n / len(sample)
 	}

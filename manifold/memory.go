@@ -3,7 +3,7 @@ package manifold
 // UMAPMemory returns the most bytes that UMAP reserves in its ledger for n cells and a
 // graph of that many stored edges (each counted in both directions), with components
 // dimensions and threads: 56 bytes for each cell and 12 for each edge in a plane, about
-// 350 MiB for a million cells with 25 edges each. The graph, the scores and the positions
+// 360 MiB for a million cells with 25 edges each. The graph, the scores and the positions
 // that are handed in come on top.
 func UMAPMemory(n, edges int64, components, threads int) int64 {
 	return max(startBytes(n), layoutBytes(n, edges, components, threads)) + resultBytes(n, components)

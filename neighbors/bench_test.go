@@ -22,7 +22,9 @@ func processor() float64 {
 func rate(b *testing.B, start, flops float64, name string) {
 	s := processor() - start
 	b.ReportMetric(s/float64(b.N), "cpu-s/op")
-	b.ReportMetric(flops*float64(b.N)/s/1e9, name)
+	if name != "" {
+		b.ReportMetric(flops*float64(b.N)/s/1e9, name)
+	}
 }
 
 // BenchmarkExact compares all cells; GFLOP/s are those of all inner products, as if
@@ -83,7 +85,7 @@ func BenchmarkApprox(b *testing.B) {
 				for b.Loop() {
 					k = mustFind(b, x, n, d, Options{Method: "approx", Recall: recall, Threads: 1}, best())
 				}
-				rate(b, start, 0, "zero")
+				rate(b, start, 0, "")
 				b.ReportMetric(k.Recall, "recall")
 			})
 		}
@@ -113,6 +115,23 @@ func BenchmarkFilter(b *testing.B) {
 				filterBoth(l, d, x, x[tileCols*d:], hb, th, th, th, &m, &mc)
 			}
 			rate(b, start, tileRows*tileCols*d*2, "GFLOP/s")
+		})
+	}
+}
+
+// BenchmarkConnectivities weighs the edges of 20,000 cells.
+func BenchmarkConnectivities(b *testing.B) {
+	const n, d = 20_000, 50
+	k := mustFind(b, clustered(1, n, d, 30), n, d, Options{}, best())
+	for _, how := range []string{"umap", "gauss", "jaccard"} {
+		b.Run(how, func(b *testing.B) {
+			start := processor()
+			for b.Loop() {
+				if _, err := Connectivities(ctx, k, how, 1); err != nil {
+					b.Fatal(err)
+				}
+			}
+			rate(b, start, 0, "")
 		})
 	}
 }

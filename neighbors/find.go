@@ -33,8 +33,8 @@ type KNN struct {
 // search finds what scikit-learn's brute force finds, up to pairs whose distances
 // differ by rounding. The approximate one (an inverted file, Jégou et al. 2011)
 // visits as many clusters of cells for each cell as a sample of 1,024 cells shows to
-// reach Options.Recall, and goes over to the exact search when that takes a quarter
-// of all clusters.
+// reach Options.Recall, and goes over to the exact search when that takes more than
+// 64 and more than a quarter of all clusters.
 //
 // Errors: errs.Usage for options and shapes that cannot be, errs.Data for NaN, Inf
 // and values so large that their squares overflow, naming the cell, errs.Budget when
@@ -120,8 +120,22 @@ func (k *KNN) put(i int32, list []uint64, src *source) {
 	at := int(i) * (k.K - 1)
 	for q, v := range list {
 		k.Indices[at+q] = unring(i, place(v), k.N)
-		k.Distances[at+q] = src.distance(value(v))
+		// Rounding can leave the product of two equal rows above the largest norm.
+		k.Distances[at+q] = max(0, src.distance(value(v)))
 	}
+}
+
+// Equal returns how many cells have K-1 others equal to themselves. They see nothing
+// else, so they end as an island in layouts and clusterings: usually a sign of cells
+// without counts, or of cells that are there many times.
+func (k *KNN) Equal() int {
+	m, n := k.K-1, 0
+	for i := 1; m > 0 && i <= k.N; i++ {
+		if k.Distances[i*m-1] == 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // DistanceGraph returns the distances as scanpy keeps them in obsp["distances"]: K-1

@@ -7,7 +7,7 @@ import (
 
 func TestExactIsBrute(t *testing.T) {
 	metrics := map[string]func(a, b []float32) float64{"": euclid64, "cosine": cosine64, "correlation": correlation64}
-	for _, c := range []struct{ n, d, k int }{{2, 3, 2}, {47, 1, 5}, {300, 7, 15}, {961, 16, 15}, {1203, 50, 31}} {
+	for _, c := range []struct{ n, d, k int }{{2, 3, 2}, {47, 1, 5}, {300, 7, 15}, {961, 16, 15}, {1003, 50, 31}} {
 		x := clustered(uint64(c.n), c.n, c.d, 5)
 		for name, dist := range metrics {
 			if name != "" && c.d < 3 {
@@ -26,6 +26,23 @@ func TestExactIsBrute(t *testing.T) {
 					}
 				}
 			})
+		}
+	}
+}
+
+// TestExactThreads: many blocks of lists under many workers.
+func TestExactThreads(t *testing.T) {
+	const n, d = 6500, 9
+	x := clustered(13, n, d, 7)
+	want := mustFind(t, x, n, d, Options{K: 20, Threads: 1}, best())
+	if want.Method != "exact" || want.Recall != 1 || want.Order != nil || want.Equal() != 0 {
+		t.Errorf("%s, recall %g, order %v", want.Method, want.Recall, want.Order != nil)
+	}
+	for _, l := range levels()[1:] {
+		for _, threads := range []int{1, 2, 3, 7} {
+			if !equal(mustFind(t, x, n, d, Options{K: 20, Threads: threads}, l), want) {
+				t.Errorf("%v with %d threads differs", l, threads)
+			}
 		}
 	}
 }

@@ -117,15 +117,13 @@ func (f *ivf) tune(ctx context.Context, src *source, home []int32) error {
 	most := mostProbes(f.cen.s.n)
 	ranks := make([]int32, (q.n+63)/64*(most+1)) // hits by rank, and all, for each tile
 	err = parallel(ctx, f.s.Threads, q.n, 64, func(_, lo, hi int) error {
-		c := &scanner{ctx: ctx, p: f.p, q: q, perm: f.perm, self: ids, n: src.n, k: f.s.K - 1}
-		c.begin(lo, hi)
-		for g := range f.p.groups() {
-			if err := c.scan(upTo(hi-lo), g); err != nil {
-				return err
-			}
+		w := f.newProber(ctx, q, ids, f.s.K-1, most)
+		w.c.begin(lo, hi)
+		if err := w.all(upTo(hi - lo)); err != nil {
+			return err
 		}
-		near, err := f.centres(ctx, q, lo, hi, most)
-		if err != nil {
+		w.near.begin(lo, hi)
+		if err := w.near.scan(upTo(hi-lo), 0); err != nil {
 			return err
 		}
 		hits := ranks[lo/64*(most+1):][:most+1]
@@ -134,10 +132,10 @@ func (f *ivf) tune(ctx context.Context, src *source, home []int32) error {
 			for g := range rank {
 				rank[g] = most
 			}
-			for r, v := range near.list(i) {
+			for r, v := range w.near.list(i) {
 				rank[place(v)] = r
 			}
-			for _, v := range c.list(i) {
+			for _, v := range w.c.list(i) {
 				hits[rank[home[unring(ids[lo+i], place(v), src.n)]]]++
 			}
 		}
@@ -166,11 +164,22 @@ func (f *ivf) choose(ranks []int32, most int) {
 	}
 }
 
-// centres finds the nearest centres of rows lo to hi-1 of q.
-func (f *ivf) centres(ctx context.Context, q *space, lo, hi, n int) (*scanner, error) {
-	c := &scanner{ctx: ctx, p: f.cen, q: q, k: n}
-	c.begin(lo, hi)
-	return c, c.scan(upTo(hi-lo), 0)
+// prober is one worker's part of a search.
+type prober struct {
+	f     *ivf
+	near  *scanner // ranks centres
+	c     *scanner // fills lists
+	group []int32  // the groups that rows visit, probes for each
+}
+
+// newProber makes one for the rows of q, which are the cells self or no cells, k
+// neighbours each and the given number of probes.
+func (f *ivf) newProber(ctx context.Context, q *space, self []int32, k, probes int) *prober {
+	return &prober{
+		f:    f,
+		near: &scanner{ctx: ctx, p: f.cen, q: q, k: probes},
+		c:    &scanner{ctx: ctx, p: f.p, q: q, perm: f.perm, self: self, n: f.p.s.n, k: k},
+	}
 }
 
 // piece is the work of one goroutine at a time: rows lo to hi-1 of the queries, all
@@ -193,44 +202,43 @@ func pieces(rows []int32) []piece {
 // nil when they are none.
 func (f *ivf) search(ctx context.Context, q *space, self, rows []int32, k int, put func(r int, list []uint64)) error {
 	work := pieces(rows)
-	scanners := make([]*scanner, max(1, f.s.Threads))
+	workers := make([]*prober, max(1, f.s.Threads))
 	return parallel(ctx, f.s.Threads, len(work), 1, func(w, at, _ int) error {
-		if scanners[w] == nil {
-			scanners[w] = &scanner{ctx: ctx, p: f.p, q: q, perm: f.perm, self: self, n: f.p.s.n, k: k}
+		if workers[w] == nil {
+			workers[w] = f.newProber(ctx, q, self, k, f.probes)
 		}
-		c := scanners[w]
-		if err := f.visit(c, work[at]); err != nil {
+		p := work[at]
+		if err := workers[w].visit(p.lo, p.hi); err != nil {
 			return err
 		}
-		for r := work[at].lo; r < work[at].hi; r++ {
-			put(r, c.list(r-work[at].lo))
+		for r := p.lo; r < p.hi; r++ {
+			put(r, workers[w].c.list(r-p.lo))
 		}
 		return nil
 	})
 }
 
-// visit fills the lists of one piece.
-func (f *ivf) visit(c *scanner, w piece) error {
-	near, err := f.centres(c.ctx, c.q, w.lo, w.hi, f.probes)
-	if err != nil {
+// visit fills the lists of rows lo to hi-1.
+func (w *prober) visit(lo, hi int) error {
+	w.near.begin(lo, hi)
+	if err := w.near.scan(upTo(hi-lo), 0); err != nil {
 		return err
 	}
-	m, groups := w.hi-w.lo, f.p.groups()
-	keys := make([]int32, m*f.probes)
-	for i := range keys {
-		keys[i] = int32(place(near.lists[i]))
+	w.group = w.group[:0]
+	for _, v := range w.near.lists {
+		w.group = append(w.group, int32(place(v)))
 	}
-	first, sorted := group(keys, groups)
+	first, sorted := group(w.group, w.f.p.groups())
 	for i := range sorted {
-		sorted[i] /= int32(f.probes) // the row of that probe
+		sorted[i] /= int32(w.near.k) // the row of that probe
 	}
-	c.begin(w.lo, w.hi)
+	w.c.begin(lo, hi)
 	for _, g := range byVisitors(first) {
-		if err := c.scan(sorted[first[g]:first[g+1]], g); err != nil {
+		if err := w.c.scan(sorted[first[g]:first[g+1]], g); err != nil {
 			return err
 		}
 	}
-	return f.complete(c, m)
+	return w.complete(hi - lo)
 }
 
 // byVisitors lists the groups that have rows, those with most first: they are the
@@ -249,16 +257,21 @@ func byVisitors(first []int32) []int {
 }
 
 // complete searches all clusters for rows whose own had too few cells.
-func (f *ivf) complete(c *scanner, m int) error {
+func (w *prober) complete(m int) error {
 	var short []int32
 	for i := range m {
-		if c.list(i)[c.k-1] == noKey {
+		if w.c.list(i)[w.c.k-1] == noKey {
 			short = append(short, int32(i))
-			clear64(c.list(i))
+			clear64(w.c.list(i))
 		}
 	}
-	for g := range f.p.groups() {
-		if err := c.scan(short, g); err != nil {
+	return w.all(short)
+}
+
+// all offers the rows of all clusters to the lists sub.
+func (w *prober) all(sub []int32) error {
+	for g := range w.f.p.groups() {
+		if err := w.c.scan(sub, g); err != nil {
 			return err
 		}
 	}

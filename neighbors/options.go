@@ -52,6 +52,7 @@ func (o Options) settle(n int, l level) (settings, error) {
 	if s.Threads <= 0 {
 		s.Threads = runtime.GOMAXPROCS(0)
 	}
+	s.Threads = min(s.Threads, 1024)
 	if s.K < 2 {
 		return s, errs.New(errs.Usage, "%d neighbours of each cell, itself counted, leave none", o.K).Do("give 2 or more")
 	}
@@ -89,12 +90,15 @@ func Memory(n, d, k int, method string) int64 {
 	if k == 0 {
 		k = 15
 	}
+	if k > n {
+		k = 1 + n/2
+	}
 	rows := int64(n)
 	dims := int64(d) + 1
 	row := 4*((dims+15)&^15) + 8 // padded, and its norm
 	panel := 4*dims + 4
 	lists := 8 * int64(max(k-1, 0)) // of the result
-	fixed := int64(4 << 20)         // of the workers
+	fixed := int64(8 << 20)         // of the workers
 	if method == "exact" {
 		return fixed + rows*(row+panel+2*lists+4) // keys, thresholds
 	}

@@ -3,7 +3,6 @@ package neighbors
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -68,6 +67,9 @@ func TestDuplicates(t *testing.T) {
 				}
 			}
 		}
+		if e := k.Equal(); e != same && e != same+1 { // row 0 is equal to them all
+			t.Errorf("%s: %d cells have only equals", k.Method, e)
+		}
 		if in := degrees(k); in > 2000 {
 			t.Errorf("%s: a hub of %d", k.Method, in)
 		}
@@ -80,6 +82,33 @@ func TestDuplicates(t *testing.T) {
 	}
 	if r := recall(want, got); math.Abs(r-got.Recall) > 0.01 {
 		t.Errorf("recall %.4f, estimated %.4f", r, got.Recall)
+	}
+}
+
+// TestHub: one cell is the nearest of all others. It comes first everywhere, and its
+// row of the connectivities holds them all.
+func TestHub(t *testing.T) {
+	const n, d, hub = 2500, 300, 1111
+	x := normal(9, n, d)
+	for i := range n { // on a sphere, the hub in its middle
+		norm := math.Sqrt(dot64(x[i*d:][:d], x[i*d:][:d]))
+		for k := range d {
+			x[i*d+k] /= float32(norm)
+		}
+	}
+	clear(x[hub*d:][:d])
+	for _, method := range []string{"exact", "approx"} {
+		k := mustFind(t, x, n, d, Options{K: 3, Method: method, Recall: 0.999}, best())
+		for i := range n {
+			if i != hub && k.Indices[i*2] != hub {
+				t.Fatalf("%s: cell %d has %v", method, i, k.Indices[i*2:][:2])
+			}
+		}
+		for _, how := range []string{"umap", "gauss"} {
+			if j, _ := mustConnect(t, k, how, 0).Row(hub); len(j) != n-1 {
+				t.Errorf("%s, %s: the hub has %d edges", method, how, len(j))
+			}
+		}
 	}
 }
 
@@ -302,6 +331,7 @@ func FuzzFind(f *testing.F) {
 	f.Add(uint64(2), 100, 1, 15, byte(1), byte(2))
 	f.Add(uint64(3), 50, 17, 60, byte(2), byte(1))
 	f.Add(uint64(4), 970, 2, 7, byte(3), byte(3))
+	f.Add(uint64(36), 50, 70, 7, byte(87), byte(1)) // a product above the largest norm
 	f.Fuzz(func(t *testing.T, seed uint64, n, d, k int, metric, grid byte) {
 		n, d, k = 1+abs(n)%1200, 1+abs(d)%70, 2+abs(k)%40
 		x := normal(seed, n, d)
@@ -337,28 +367,3 @@ func FuzzFind(f *testing.F) {
 }
 
 func abs(n int) int { return max(n, -n, 0) }
-
-func ExampleFind() {
-	x := []float32{0, 0, 1, 0, 0, 2, 9, 9, 9, 8}
-	k, err := Find(context.Background(), x, 5, 2, Options{K: 3})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	for i := range k.N {
-		fmt.Println(i, k.Indices[2*i:2*i+2])
-	}
-	g, err := Connectivities(context.Background(), k, "umap", 0)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println(g.Edges(), "edges")
-	// Output:
-	// 0 [1 2]
-	// 1 [0 2]
-	// 2 [0 1]
-	// 3 [4 2]
-	// 4 [3 2]
-	// 12 edges
-}
