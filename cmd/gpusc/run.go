@@ -138,8 +138,8 @@ opens: QC columns in obs and var, X normalised, var/highly_variable,
 obsm/X_pca, varm/PCs, uns/pca, the graph of neighbours in obsp, obsm/X_umap,
 obs/leiden. Everything else that IN holds is carried over.
 
-Up to PCA the memory hardly grows with the cells. The graph steps hold some
-1,000 to 1,500 bytes a cell at once; --until pca leaves them out.`,
+Up to PCA the memory hardly grows with the cells. The graph steps hold about
+1,500 bytes a cell at once; --until pca leaves them out.`,
 		Example: `  gpusc run counts.h5ad -o out.h5ad
   gpusc run counts.h5ad -o out.h5ad --max-pct mt=20 --hvg-flavor seurat_v3 \
     --batch-key donor --memory 4GiB`,
