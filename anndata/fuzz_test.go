@@ -32,8 +32,11 @@ func readAllOf(raw []byte, tmp string) error {
 	}
 	defer f.Close()
 	var all []error
-	_, err = f.Elements()
+	els, err := f.Elements()
 	all = append(all, err)
+	for _, e := range els {
+		all = append(all, wholeElement(f, e.Path))
+	}
 	for _, frame := range []func() (*Frame, error){f.Obs, f.Var} {
 		fr, err := frame()
 		all = append(all, err)
@@ -56,6 +59,35 @@ func readAllOf(raw []byte, tmp string) error {
 		return fmt.Errorf("reserved still: %v", left)
 	}
 	return errors.Join(all...)
+}
+
+// wholeElement reads an element in every way in which one is read whole.
+func wholeElement(f *File, path string) error {
+	t, terr := f.Table(context.Background(), path, 0)
+	if t != nil {
+		t.Close()
+		if int64(len(t.Values)) != t.Rows*t.Cols {
+			return fmt.Errorf("%s: %d values of %d x %d", path, len(t.Values), t.Rows, t.Cols)
+		}
+	}
+	s, serr := f.Sparse(context.Background(), path)
+	if s != nil {
+		s.Close()
+		for i := range s.Indptr[1:] {
+			row := s.Indices[s.Indptr[i]:s.Indptr[i+1]]
+			if len(row) > 0 && (row[0] < 0 || int64(row[len(row)-1]) >= f.NObs()) || !slices.IsSorted(row) {
+				return fmt.Errorf("%s: row %d is %v", path, i, row)
+			}
+		}
+	}
+	_, xerr := f.Text(path)
+	_, ierr := f.Int(path)
+	for _, err := range []error{terr, serr, xerr, ierr} { // most elements are neither
+		if !known(err) {
+			return err
+		}
+	}
+	return nil
 }
 
 func readMatrix(f *File, path string) error {
