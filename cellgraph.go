@@ -31,9 +31,9 @@ type cellGraph struct {
 	n      int
 	scores []float32 // n x dims; nil: none
 	dims   int
-	order  []int32 // cells so that near ones are close; nil: none
 	conn   *graph.CSR
-	held   *memory.Reservation // for conn, where it was made here
+	order  []int32               // of conn, for speed; nil: as cells are
+	held   []*memory.Reservation // for conn where it was made here, and order
 
 	labels  []int32  // for RestrictTo: the group of each cell,
 	groups  []string // and the groups' names
@@ -74,7 +74,7 @@ func (j *job) graphParts() (scores int64, steps []MemoryPart) {
 		k = defaultK
 	}
 	edges := 2 * j.nobs * int64(k-1) // at most
-	held := 12*j.nobs + 8*edges
+	held := 8*j.nobs + 8*edges + graph.OrderBytes(n)
 	find := neighbors.Memory(n, d, k, o.Method)
 	find = max(find, neighbors.Memory(n, d, k, "exact")) // where an approximate search ends, too, if the data is hard
 	steps = append(steps, MemoryPart{"neighbours", max(find, foundBytes(n, k)+graphBytes(n, k))})
@@ -181,12 +181,11 @@ func (c *cellGraph) neighbors(ctx context.Context) ([]string, error) {
 	if o.K == 0 && k.K < defaultK {
 		c.report.Warnings = append(c.report.Warnings, fmt.Sprintf("of %d cells no %d neighbours can be found: %d are, as by scanpy", c.n, defaultK, k.K))
 	}
-	c.order = k.Order
 	held, err := c.e.ledger.Reserve(memory.Host, "neighbours", foundBytes(c.n, k.K)+graphBytes(c.n, k.K))
 	if err != nil {
 		return nil, err
 	}
-	c.held = held
+	c.held = append(c.held, held)
 	err = c.write("obsp/distances", int64(len(k.Indices)), func(i int) ([]int32, []float32) {
 		return k.Indices[i*m : i*m+m], k.Distances[i*m : i*m+m]
 	})
@@ -196,7 +195,7 @@ func (c *cellGraph) neighbors(ctx context.Context) ([]string, error) {
 	if c.conn, err = neighbors.Connectivities(ctx, k, c.p.Neighbors.Weights, c.e.o.Threads); err != nil {
 		return nil, err
 	}
-	if err := held.Resize(12*int64(c.n) + 8*c.conn.Edges()); err != nil {
+	if err := held.Resize(8*int64(c.n) + 8*c.conn.Edges()); err != nil {
 		return nil, err
 	}
 	if err := c.write("obsp/connectivities", c.conn.Edges(), c.conn.Row); err != nil {
@@ -270,6 +269,9 @@ func (c *cellGraph) setUns(key string, tree map[string]any) error {
 // umap lays the cells out and writes obsm/X_umap and uns/umap.
 func (c *cellGraph) umap(ctx context.Context) ([]string, error) {
 	o := &c.p.UMAP
+	if err := c.sort(); err != nil {
+		return nil, err
+	}
 	l, err := manifold.UMAP(ctx, c.conn, manifold.UMAPOptions{
 		Components: o.Components, MinDist: o.MinDist, Spread: o.Spread, Epochs: o.Epochs, Init: o.Init, PCA: c.scores, PCADim: c.dims,
 		NegativeSampleRate: o.NegativeSampleRate, Seed: c.e.o.Seed, Threads: c.e.o.Threads, Order: c.order, Ledger: c.e.ledger,
@@ -298,6 +300,31 @@ func (c *cellGraph) umap(ctx context.Context) ([]string, error) {
 		words = append(words, fmt.Sprintf("a graph in %d parts", l.ComponentsOfGraph))
 	}
 	return words, c.setUns("umap", map[string]any{"params": params})
+}
+
+// orderFrom is the number of cells above which the graph is worked on in an order of
+// its own. It is made of the graph alone, so that run and single steps give the same.
+const orderFrom = 50_000
+
+// sort makes the order, once.
+func (c *cellGraph) sort() error {
+	if c.n <= orderFrom || c.order != nil {
+		return nil
+	}
+	r, err := c.e.ledger.Reserve(memory.Host, "order of cells", graph.OrderBytes(c.n))
+	if err != nil {
+		return err
+	}
+	c.held = append(c.held, r)
+	c.order = c.conn.Order()
+	return nil
+}
+
+// release gives the memory of the results back.
+func (c *cellGraph) release() {
+	for _, r := range c.held {
+		r.Release()
+	}
 }
 
 func (c *cellGraph) clusterOptions() cluster.Options {

@@ -23,6 +23,9 @@ func palette20() []string {
 
 // leiden clusters the cells, once for each resolution or some groups again.
 func (c *cellGraph) leiden(ctx context.Context) ([]string, error) {
+	if err := c.sort(); err != nil {
+		return nil, err
+	}
 	o := c.clusterOptions()
 	l := &c.p.Leiden
 	if l.RestrictTo != nil {

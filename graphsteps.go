@@ -103,7 +103,7 @@ func (e *Engine) graphStep(ctx context.Context, in, out string, p Pipeline, do a
 }
 
 func (g *graphJob) close() error {
-	g.held.Release()
+	g.release()
 	for _, f := range g.closes {
 		f()
 	}

@@ -356,7 +356,7 @@ func (j *job) close() error {
 	j.products.Release()
 	j.scores.Release()
 	if j.graph != nil {
-		j.graph.held.Release()
+		j.graph.release()
 	}
 	return errs.Also(err, j.in.Close())
 }
