@@ -94,12 +94,7 @@ func (j *job) divide(ctx context.Context, planOnly bool) (err error) {
 			Do("give --device-memory %s or more, or --device cpu", memory.Arg((b.device+b.device/8+16<<20)&^(16<<20-1)))
 	}
 	if b.need > total {
-		or := ""
-		if b.pca < b.need && b.pca <= total {
-			or = ", or --until pca"
-		}
-		return errs.At(errs.Budget, j.path, j.m.Path, "%s are needed at once, and the budget is %s", memory.Bytes(b.need), memory.Bytes(j.e.budget)).
-			Do("give --memory %s or more%s; gpusc plan shows what for", memory.Arg((b.need+b.need/8+16<<20)&^(16<<20-1)), or)
+		return j.tooSmall(total)
 	}
 	if j.perCell, err = j.e.ledger.Reserve(memory.Host, "figures of cells", b.cells); err != nil {
 		return err
@@ -111,6 +106,16 @@ func (j *job) divide(ctx context.Context, planOnly bool) (err error) {
 		j.resident = &pass.Resident{Cap: b.resident}
 	}
 	return nil
+}
+
+// tooSmall says what would do instead of a budget of which total bytes are free.
+func (j *job) tooSmall(total int64) error {
+	b, or := j.mem, ""
+	if b.pca < b.need && b.pca <= total {
+		or = ", or --until pca"
+	}
+	return errs.At(errs.Budget, j.path, j.m.Path, "%s are needed at once, and the budget is %s", memory.Bytes(b.need), memory.Bytes(j.e.budget)).
+		Do("give --memory %s or more%s; gpusc plan shows what for", memory.Arg((b.need+b.need/8+16<<20)&^(16<<20-1)), or)
 }
 
 // devices plans the memory of the devices that have their own: whatever a worker

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gpusc/gpusc/cpu"
@@ -154,4 +155,31 @@ type stopwatch struct {
 func (w *stopwatch) add(s StepReport, since time.Time) {
 	s.Seconds = time.Since(since).Seconds()
 	w.steps = append(w.steps, s)
+}
+
+// sizeOf is the size of a file, 0 where it cannot be told.
+func sizeOf(path string) int64 {
+	st, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return st.Size()
+}
+
+// complete fills in what a report says of the engine and of the steps.
+func (e *Engine) complete(r *Report, w *stopwatch, start time.Time) {
+	var on []string
+	for _, b := range e.backends {
+		on = append(on, b.Info().Name)
+	}
+	r.Version, r.Device, r.Threads, r.Budget = e.o.Version, strings.Join(on, ","), e.o.Threads, e.budget
+	r.Steps = w.steps
+	for _, s := range r.Steps {
+		if s.Name == "input file" {
+			r.Passes++
+			r.Read += s.Read
+		}
+	}
+	r.Peak, r.PeakRSS, r.Scratch = e.ledger.Peak(), memory.PeakRSS(), e.ledger.PeakOf(memory.Scratch)
+	r.Seconds = time.Since(start).Seconds()
 }

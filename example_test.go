@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/gpusc/gpusc"
 	"github.com/gpusc/gpusc/anndata"
@@ -144,4 +146,29 @@ func Example_steps() {
 	// lognorm.h5ad 284
 	// lognorm.h5ad 284
 	// scaled.h5ad 284
+}
+
+// From the components to clusters, in the file that holds them.
+func ExampleEngine_Leiden() {
+	e, dir, done := small()
+	defer done()
+	ctx := context.Background()
+	file := filepath.Join(dir, "out.h5ad")
+	p := gpusc.DefaultPipeline()
+	p.HVG.NTopGenes, p.NComps, p.Until = 200, 10, gpusc.UntilPCA
+	if _, err := e.Run(ctx, filepath.Join(dir, "counts.h5ad"), file, p); err != nil {
+		log.Fatal(err)
+	}
+	p.Leiden.Resolution = []float64{0.5, 1}
+	for _, step := range []func(context.Context, string, string, gpusc.Pipeline) (*gpusc.Report, error){e.Neighbors, e.UMAP, e.Leiden} {
+		r, err := step(ctx, file, "", p)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(r.Steps[0].Name, slices.Sorted(maps.Keys(r.Results)))
+	}
+	// Output:
+	// neighbors [neighbors]
+	// umap [umap]
+	// leiden [leiden_res_0.50 leiden_res_1.00]
 }

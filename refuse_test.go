@@ -171,3 +171,43 @@ func TestRowsOfX(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestRunOnOtherScores: run works on the scores that it makes, on all cells.
+func TestRunOnOtherScores(t *testing.T) {
+	ctx, e, dir := context.Background(), engine(t), t.TempDir()
+	in := filepath.Join(dir, "in.h5ad")
+	rawFile(t, in, nil)
+	for name, change := range map[string]func(p *gpusc.Pipeline){
+		"other scores": func(p *gpusc.Pipeline) { p.Neighbors.UseRep = "X_harmony" },
+		"few columns":  func(p *gpusc.Pipeline) { p.Neighbors.NPCs = 3 },
+		"some cells":   func(p *gpusc.Pipeline) { p.Leiden.RestrictTo = &gpusc.RestrictTo{Key: "leiden", Groups: []string{"1"}} },
+	} {
+		p := gpusc.DefaultPipeline()
+		change(&p)
+		if _, err := e.Run(ctx, in, filepath.Join(dir, "out.h5ad"), p); !errors.Is(err, gpusc.ErrUsage) || !strings.Contains(err.Error(), "single steps") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestFewCells: where cells are fewer than neighbours, as many are taken as scanpy
+// takes, and the report says so.
+func TestFewCells(t *testing.T) {
+	ctx, e, dir := context.Background(), engine(t), t.TempDir()
+	for _, cells := range []int64{2, 3, 7, 14} {
+		in, out := filepath.Join(dir, fmt.Sprint(cells, "in.h5ad")), filepath.Join(dir, fmt.Sprint(cells, "out.h5ad"))
+		_, err := e.Synth(ctx, in, gpusc.SynthOptions{Cells: cells, Genes: 300, Counts: 900})
+		check(t, err)
+		p := gpusc.DefaultPipeline()
+		p.MinGenes, p.MinCells, p.HVG.Flavor = 0, 0, "none"
+		r, err := e.Run(ctx, in, out, p)
+		if err != nil {
+			t.Errorf("%d cells: %v", cells, err)
+			continue
+		}
+		told := r.Results["neighbors"].(map[string]any)["n_neighbors"]
+		if told != int(1+cells/2) || !strings.Contains(strings.Join(r.Warnings, " "), "no 15 neighbours") {
+			t.Errorf("%d cells: %v neighbours, warnings %q", cells, told, r.Warnings)
+		}
+	}
+}

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/gpusc/gpusc/anndata"
-	"github.com/gpusc/gpusc/pass"
 	"github.com/gpusc/gpusc/pp"
 )
 
@@ -377,31 +376,6 @@ func (j *job) sameGenes() (bool, error) {
 		return false, err
 	}
 	return slices.Equal(v.Index, j.genes), nil
-}
-
-// projectStep makes the step that writes obsm/X_pca.
-func (j *job) projectStep() (pass.Step, error) {
-	k := len(j.pca.Variance)
-	w, err := j.out.Dense("obsm/X_pca", int64(k), "float32")
-	if err != nil {
-		return nil, err
-	}
-	j.closers = append(j.closers, w)
-	if err := j.keepScores(k); err != nil {
-		return nil, err
-	}
-	v := j.values
-	weights, offset, stride := j.pca.Weights(&v)
-	return &pp.Project{
-		Log1p: v.Log1p, LnBase: v.LnBase, Scaled: v.Max > 0, Mean: v.Mean, Std: v.Std, NoCentre: v.NoCentre, Max: v.Max,
-		K: k, Stride: stride, W: weights, Offset: offset,
-		Put: func(_ context.Context, rows []float32) error {
-			if j.graph != nil {
-				j.graph.scores = append(j.graph.scores, rows...)
-			}
-			return w.Put(rows)
-		},
-	}, nil
 }
 
 // lnBase is the natural logarithm of a base, 0 for the natural one.

@@ -12,7 +12,6 @@ import (
 	"github.com/gpusc/gpusc/anndata"
 	"github.com/gpusc/gpusc/chunk"
 	"github.com/gpusc/gpusc/internal/errs"
-	"github.com/gpusc/gpusc/memory"
 	"github.com/gpusc/gpusc/pp"
 )
 
@@ -371,31 +370,4 @@ func (j *job) finish(out string, start time.Time) *Report {
 	r.Output = OutputReport{Path: out, Obs: j.nKept(), Vars: j.nGenes(), Bytes: sizeOf(out)}
 	j.e.complete(r, &j.watch, start)
 	return r
-}
-
-// sizeOf is the size of a file, 0 where it cannot be told.
-func sizeOf(path string) int64 {
-	st, err := os.Stat(path)
-	if err != nil {
-		return 0
-	}
-	return st.Size()
-}
-
-// complete fills in what a report says of the engine and of the steps.
-func (e *Engine) complete(r *Report, w *stopwatch, start time.Time) {
-	var on []string
-	for _, b := range e.backends {
-		on = append(on, b.Info().Name)
-	}
-	r.Version, r.Device, r.Threads, r.Budget = e.o.Version, strings.Join(on, ","), e.o.Threads, e.budget
-	r.Steps = w.steps
-	for _, s := range r.Steps {
-		if s.Name == "input file" {
-			r.Passes++
-			r.Read += s.Read
-		}
-	}
-	r.Peak, r.PeakRSS, r.Scratch = e.ledger.Peak(), memory.PeakRSS(), e.ledger.PeakOf(memory.Scratch)
-	r.Seconds = time.Since(start).Seconds()
 }

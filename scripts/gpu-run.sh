@@ -141,12 +141,12 @@ twins() {
   ! grep -q '"cuda:1"' "$figures/devices.json" 2>/dev/null || devices="cuda:0 cuda:0,1"
   while IFS='|' read -r name flags; do
     # shellcheck disable=SC2086
-    "$gpusc" run "$in" -o "$work/cpu.h5ad" --device cpu --force --log-level error --progress never $quick $flags || { bad=1; continue; }
+    "$gpusc" run "$in" -o "$work/cpu.h5ad" --until pca --device cpu --force --log-level error --progress never $quick $flags || { bad=1; continue; }
     for d in $devices; do
       for rows in 0 $((twin_cells / 4 + 7)); do
         n=$((n + 1))
         # shellcheck disable=SC2086
-        if ! "$gpusc" run "$in" -o "$work/gpu.h5ad" --device "$d" --chunk-rows $rows --force --log-level error --progress never $quick $flags; then
+        if ! "$gpusc" run "$in" -o "$work/gpu.h5ad" --until pca --device "$d" --chunk-rows $rows --force --log-level error --progress never $quick $flags; then
           echo "$name, $d, --chunk-rows $rows: failed"
           bad=1
         elif cmp "$work/cpu.h5ad" "$work/gpu.h5ad"; then
