@@ -233,7 +233,7 @@ func (b *backend) release() error {
 			_ = f()
 		}
 	}
-	note(b.ctx.do(func() error {
+	note(b.ctx.sure(func() error {
 		for _, p := range b.stuck {
 			twice(func() error { return hostFree(p) })
 		}

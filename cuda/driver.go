@@ -153,6 +153,18 @@ func (c *context) do(f func() error) error {
 	return fromCu(f())
 }
 
+// sure is do for what gives something back: once more where the thread could not be
+// given the context. It returns the failure all the same.
+func (c *context) sure(f func() error) error {
+	ran := false
+	once := func() error { ran = true; return f() }
+	err := c.do(once)
+	if !ran {
+		_ = c.do(once)
+	}
+	return err
+}
+
 // fromCu makes a driverError of an error of package cu, whose type is hidden but
 // is the driver's number.
 func fromCu(err error) error {

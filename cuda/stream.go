@@ -309,7 +309,7 @@ func (s *stream) Close() error {
 	}
 	s.closed = true
 	s.b.forget(s)
-	err := s.b.ctx.do(func() error {
+	err := s.b.ctx.sure(func() error {
 		err := s.stopClocks()
 		if e := s.cu.Destroy(); err == nil {
 			err = e
