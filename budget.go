@@ -22,6 +22,7 @@ type budget struct {
 	cells   int64 // of figures of cells
 	parts   []MemoryPart
 	need    int64
+	pca     int64 // what would be needed without the graph steps
 	// On each device that has memory of its own, 0 where none has:
 	device   int64 // what is needed at once
 	resident int64 // what may be kept there of the packed cache
@@ -93,8 +94,12 @@ func (j *job) divide(ctx context.Context, planOnly bool) (err error) {
 			Do("give --device-memory %s or more, or --device cpu", memory.Arg((b.device+b.device/8+16<<20)&^(16<<20-1)))
 	}
 	if b.need > total {
+		or := ""
+		if b.pca < b.need && b.pca <= total {
+			or = ", or --until pca"
+		}
 		return errs.At(errs.Budget, j.path, j.m.Path, "%s are needed at once, and the budget is %s", memory.Bytes(b.need), memory.Bytes(j.e.budget)).
-			Do("give --memory %s or more; gpusc plan shows what for", memory.Arg((b.need+b.need/8+16<<20)&^(16<<20-1)))
+			Do("give --memory %s or more%s; gpusc plan shows what for", memory.Arg((b.need+b.need/8+16<<20)&^(16<<20-1)), or)
 	}
 	if j.perCell, err = j.e.ledger.Reserve(memory.Host, "figures of cells", b.cells); err != nil {
 		return err
@@ -196,6 +201,15 @@ func (b *budget) measure(j *job, src chunk.Source, rows, nnz int64) {
 	b.parts = append([]MemoryPart{{"figures of cells", cells}}, read...)
 	b.parts = append(b.parts, pca...)
 	b.need = cells + max(sum(read), sum(pca))
+	b.pca = b.need
+	if scores, steps := j.graphParts(); steps != nil {
+		b.parts = append(append(b.parts, MemoryPart{"scores of cells", scores}), steps...)
+		graph := int64(0)
+		for _, s := range steps { // one after another
+			graph = max(graph, s.Bytes)
+		}
+		b.need = cells + scores + max(sum(read), sum(pca), graph)
+	}
 }
 
 // gramHost is the host memory for the covariance of p genes, its result apart.
@@ -266,6 +280,9 @@ func (j *job) describe(ctx context.Context) (*Plan, error) {
 		}
 		p.Passes = append(p.Passes, pass1)
 	}
+	if names := j.graphNames(); names != nil {
+		p.Passes = append(p.Passes, PlanPass{On: pass.None.String(), Steps: names})
+	}
 	p.InMemory = min(p.Cache, j.mem.cache)
 	switch j.do.write {
 	case "lognorm":
@@ -277,6 +294,9 @@ func (j *job) describe(ctx context.Context) (*Plan, error) {
 	}
 	if j.do.pca {
 		p.Output += j.nobs * int64(j.p.NComps) * 4
+	}
+	if j.do.neighbors {
+		p.Output += j.nobs * int64(max(j.p.Neighbors.K, defaultK)) * 2 * 8
 	}
 	return p, nil
 }

@@ -20,6 +20,7 @@ import (
 type actions struct {
 	name                            string // of the command, for uns/gpusc
 	qc, filter, normalize, hvg, pca bool
+	neighbors, umap, leiden         bool
 	write                           string // what OUT holds as X: "", "counts", "lognorm", "scaled", "asis"
 	lognorm                         bool   // the input is normalised and logarithmised already
 }
@@ -83,7 +84,9 @@ type job struct {
 	values    decomp.Values
 	tileCells []int64
 	pca       *decomp.Result
-	resident  *pass.Resident // packed pieces on the devices; nil: none stay
+	graph     *cellGraph          // nil: no neighbours are wanted
+	scores    *memory.Reservation // of the graph
+	resident  *pass.Resident      // packed pieces on the devices; nil: none stay
 	report    *Report
 	watch     stopwatch
 	inPlace   bool

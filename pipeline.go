@@ -2,6 +2,7 @@ package gpusc
 
 import (
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/gpusc/gpusc/internal/errs"
@@ -18,15 +19,20 @@ const (
 	UntilNormalize Stage = "normalize"
 	UntilHVG       Stage = "hvg"
 	UntilPCA       Stage = "pca"
+	UntilNeighbors Stage = "neighbors"
+	UntilUMAP      Stage = "umap"
+	UntilLeiden    Stage = "leiden"
 )
 
+// lastStage is where Run ends when it is not told.
+const lastStage = UntilLeiden
+
+func stages() []Stage {
+	return []Stage{UntilQC, UntilFilter, UntilNormalize, UntilHVG, UntilPCA, UntilNeighbors, UntilUMAP, UntilLeiden}
+}
+
 func (s Stage) number() int {
-	for i, t := range []Stage{UntilQC, UntilFilter, UntilNormalize, UntilHVG, UntilPCA} {
-		if s == t {
-			return i
-		}
-	}
-	return -1
+	return slices.Index(stages(), s)
 }
 
 // GeneGroup names genes whose share of a cell's counts is part of QC, for
@@ -53,9 +59,9 @@ func (g *GeneGroup) match(set map[string]bool, gene string) bool {
 
 // Pipeline is what Run does and with which parameters. Names and meaning are
 // scanpy's. The zero value filters nothing, normalises to the median and keeps
-// going to PCA; DefaultPipeline is the tutorial's.
+// going to Leiden; DefaultPipeline is the tutorial's.
 type Pipeline struct {
-	Until Stage // "" is UntilPCA
+	Until Stage // "" is UntilLeiden
 
 	// Input.
 	Layer string // name of the layer that holds the counts; "": X or raw/X
@@ -86,6 +92,12 @@ type Pipeline struct {
 	Scale    bool
 	MaxValue float64 // clip scaled values; 0: not
 	NComps   int     // 0: 50, or fewer where cells or genes are few
+
+	// From the principal components: scanpy.pp.neighbors, scanpy.tl.umap,
+	// scanpy.tl.leiden.
+	Neighbors NeighborsOptions
+	UMAP      UMAPOptions
+	Leiden    LeidenOptions
 
 	// Output.
 	X           string // what OUT holds as X: "lognorm" (or ""), "counts", "scaled", "none"
@@ -134,10 +146,10 @@ func (p *Pipeline) complete() error {
 		}
 	}
 	if p.Until == "" {
-		p.Until = UntilPCA
+		p.Until = lastStage
 	}
 	for _, err := range []error{
-		oneOf("--until", string(p.Until), "qc", "filter", "normalize", "hvg", "pca"),
+		oneOf("--until", string(p.Until), "qc", "filter", "normalize", "hvg", "pca", "neighbors", "umap", "leiden"),
 		oneOf("--x", p.X, "lognorm", "counts", "scaled", "none"),
 		oneOf("--compression", p.Compression, "none", "gzip", "zstd", "lzf"),
 		oneOf("--raw", p.Raw, "auto", "yes", "no"),
@@ -185,7 +197,7 @@ func (p *Pipeline) complete() error {
 	if p.NComps > 300 {
 		return errs.New(errs.Usage, "--n-comps %d is above 300, the most that are computed", p.NComps)
 	}
-	return nil
+	return p.completeGraph()
 }
 
 // cellFilter is the filter of cells in the form of package pp.

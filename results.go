@@ -74,10 +74,7 @@ func columns(to []*anndata.Column, from []pp.Column) []*anndata.Column {
 // obsColumns are the new columns of obs, for the cells that stay.
 func (j *job) obsColumns() ([]*anndata.Column, error) {
 	var out []*anndata.Column
-	if j.cells == nil {
-		return out, nil
-	}
-	if j.do.qc {
+	if j.cells != nil && j.do.qc {
 		q := *j.cells
 		if j.keep != nil {
 			q = *keptCells(j.cells, j.keep)
@@ -86,6 +83,9 @@ func (j *job) obsColumns() ([]*anndata.Column, error) {
 	}
 	if j.filtersCells() {
 		out = columns(out, j.p.cellFilter().Columns(j.cells, j.keep))
+	}
+	if j.graph != nil {
+		out = append(out, j.graph.columns...)
 	}
 	return out, nil
 }
@@ -285,6 +285,9 @@ func (j *job) provenance() map[string]any {
 	if j.do.pca || j.do.write == "scaled" {
 		num("max_value", p.MaxValue)
 	}
+	if j.graph != nil {
+		maps.Copy(t, j.graph.provenance(j.do))
+	}
 	return t
 }
 
@@ -361,6 +364,9 @@ func (j *job) written() []string {
 	if j.pca != nil {
 		w = append(w, "uns/pca", "varm/PCs", "obsm/X_pca")
 	}
+	if j.graph != nil {
+		w = append(w, j.graph.written...)
+	}
 	return w
 }
 
@@ -381,12 +387,20 @@ func (j *job) projectStep() (pass.Step, error) {
 		return nil, err
 	}
 	j.closers = append(j.closers, w)
+	if err := j.keepScores(k); err != nil {
+		return nil, err
+	}
 	v := j.values
 	weights, offset, stride := j.pca.Weights(&v)
 	return &pp.Project{
 		Log1p: v.Log1p, LnBase: v.LnBase, Scaled: v.Max > 0, Mean: v.Mean, Std: v.Std, NoCentre: v.NoCentre, Max: v.Max,
 		K: k, Stride: stride, W: weights, Offset: offset,
-		Put: func(_ context.Context, rows []float32) error { return w.Put(rows) },
+		Put: func(_ context.Context, rows []float32) error {
+			if j.graph != nil {
+				j.graph.scores = append(j.graph.scores, rows...)
+			}
+			return w.Put(rows)
+		},
 	}, nil
 }
 

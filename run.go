@@ -32,8 +32,15 @@ func runActions(p *Pipeline) (actions, error) {
 	if err := p.complete(); err != nil {
 		return actions{}, err
 	}
+	if n := &p.Neighbors; n.UseRep != "X_pca" || n.NPCs > 0 || p.Leiden.RestrictTo != nil {
+		return actions{}, errs.New(errs.Usage, "run finds neighbours in the scores of its own PCA, and clusters all cells").
+			Do("use the single steps neighbors and leiden")
+	}
 	n := p.Until.number()
-	do := actions{name: "run", qc: true, filter: n >= 1, normalize: n >= 2, hvg: n >= 3, pca: n >= 4, write: p.X}
+	do := actions{
+		name: "run", qc: true, filter: n >= 1, normalize: n >= 2, hvg: n >= 3, pca: n >= 4,
+		neighbors: n >= 5, umap: n >= 6, leiden: n >= 7, write: p.X,
+	}
 	if p.X == "none" {
 		do.write = ""
 	}
@@ -135,6 +142,9 @@ func (e *Engine) job(ctx context.Context, in, out string, p Pipeline, do actions
 		return nil, err
 	}
 	if err := j.execute(ctx); err != nil {
+		return nil, err
+	}
+	if err := j.graphSteps(ctx); err != nil {
 		return nil, err
 	}
 	write := time.Now()
@@ -344,33 +354,48 @@ func (j *job) close() error {
 	}
 	j.perCell.Release()
 	j.products.Release()
+	j.scores.Release()
+	if j.graph != nil {
+		j.graph.held.Release()
+	}
 	return errs.Also(err, j.in.Close())
 }
 
 // finish completes the report.
 func (j *job) finish(out string, start time.Time) *Report {
 	r := j.report
-	var on []string
-	for _, b := range j.e.backends {
-		on = append(on, b.Info().Name)
-	}
-	r.Version, r.Device, r.Threads, r.Budget = j.e.o.Version, strings.Join(on, ","), j.e.o.Threads, j.e.budget
 	r.Input = j.inputReport()
 	if out == "" {
 		out = j.path
 	}
-	r.Output = OutputReport{Path: out, Obs: j.nKept(), Vars: j.nGenes()}
-	if st, err := os.Stat(out); err == nil {
-		r.Output.Bytes = st.Size()
+	r.Output = OutputReport{Path: out, Obs: j.nKept(), Vars: j.nGenes(), Bytes: sizeOf(out)}
+	j.e.complete(r, &j.watch, start)
+	return r
+}
+
+// sizeOf is the size of a file, 0 where it cannot be told.
+func sizeOf(path string) int64 {
+	st, err := os.Stat(path)
+	if err != nil {
+		return 0
 	}
-	r.Steps = j.watch.steps
+	return st.Size()
+}
+
+// complete fills in what a report says of the engine and of the steps.
+func (e *Engine) complete(r *Report, w *stopwatch, start time.Time) {
+	var on []string
+	for _, b := range e.backends {
+		on = append(on, b.Info().Name)
+	}
+	r.Version, r.Device, r.Threads, r.Budget = e.o.Version, strings.Join(on, ","), e.o.Threads, e.budget
+	r.Steps = w.steps
 	for _, s := range r.Steps {
 		if s.Name == "input file" {
 			r.Passes++
 			r.Read += s.Read
 		}
 	}
-	r.Peak, r.PeakRSS, r.Scratch = j.e.ledger.Peak(), memory.PeakRSS(), j.e.ledger.PeakOf(memory.Scratch)
+	r.Peak, r.PeakRSS, r.Scratch = e.ledger.Peak(), memory.PeakRSS(), e.ledger.PeakOf(memory.Scratch)
 	r.Seconds = time.Since(start).Seconds()
-	return r
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"github.com/gpusc/gpusc/internal/errs"
+	"github.com/gpusc/gpusc/internal/words"
 )
 
 // tomlKeys says which flag each argument of a scanpy function is.
@@ -24,6 +25,12 @@ func tomlKeys() map[string]map[string]string {
 		"highly_variable_genes": {"flavor": "hvg-flavor", "n_top_genes": "n-top-genes", "batch_key": "batch-key", "layer": "layer"},
 		"scale":                 {"max_value": "max-value"},
 		"pca":                   {"n_comps": "n-comps"},
+		"neighbors":             {"n_neighbors": "n-neighbors", "metric": "metric", "method": "weights"},
+		"umap": {
+			"min_dist": "min-dist", "spread": "spread", "maxiter": "n-epochs", "init_pos": "init",
+			"negative_sample_rate": "negative-sample-rate", "n_components": "components",
+		},
+		"leiden": {"resolution": "resolution", "n_iterations": "n-iterations", "key_added": "key-added"},
 	}
 }
 
@@ -72,7 +79,7 @@ func (pf *pipelineFlags) setFromFile(flag, place string, v any) error {
 	if pf.set.Changed(flag) {
 		return errs.At(errs.Usage, pf.file, place, "is also given as --%s", flag).Do("give it once")
 	}
-	vs := words(v, flag)
+	vs := asWords(v, flag)
 	if len(vs) == 0 {
 		return errs.At(errs.Usage, pf.file, place, "cannot be %v", v).Do("see --%s in gpusc run --help", flag)
 	}
@@ -84,8 +91,8 @@ func (pf *pipelineFlags) setFromFile(flag, place string, v any) error {
 	return nil
 }
 
-// words turns a value of a pipeline file into what the flag would be given.
-func words(v any, flag string) []string {
+// asWords turns a value of a pipeline file into what the flag would be given.
+func asWords(v any, flag string) []string {
 	switch x := v.(type) {
 	case string:
 		return []string{x}
@@ -98,7 +105,7 @@ func words(v any, flag string) []string {
 	case []any:
 		var all []string
 		for _, e := range x {
-			all = append(all, words(e, flag)...)
+			all = append(all, asWords(e, flag)...)
 		}
 		if flag == "qc" {
 			return all
@@ -107,7 +114,7 @@ func words(v any, flag string) []string {
 	case map[string]any:
 		var all []string
 		for k, e := range x {
-			all = append(all, k+"="+strings.Join(words(e, ""), ","))
+			all = append(all, k+"="+strings.Join(asWords(e, ""), ","))
 		}
 		slices.Sort(all)
 		return all
@@ -118,7 +125,7 @@ func words(v any, flag string) []string {
 func nearest[V any](s string, m map[string]V) string {
 	best, dist := "", 1<<30
 	for k := range m {
-		if d := distance(s, k); d < dist || d == dist && k < best {
+		if d := words.Distance(s, k); d < dist || d == dist && k < best {
 			best, dist = k, d
 		}
 	}

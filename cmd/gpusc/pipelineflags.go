@@ -26,6 +26,7 @@ type pipelineFlags struct {
 	genes      string
 	file       string
 	dryRun     bool
+	graphWords
 }
 
 // part is a set of flags that belong to one step.
@@ -42,7 +43,12 @@ const (
 	partPCA
 	partX
 	partOut
-	partRun = 0xffff
+	partNeighbors
+	partRep
+	partUMAP
+	partLeiden
+	partRestrict
+	partRun = 0xffff &^ (partRep | partRestrict) // what bears on other input than run's own is left out
 )
 
 // add defines the flags of the parts in f.
@@ -62,6 +68,11 @@ func (pf *pipelineFlags) add(f *pflag.FlagSet, parts part) {
 		{partHVG, "Highly variable genes", pf.addHVG},
 		{partScale, "Scaling and PCA", func(f *pflag.FlagSet) { pf.addScale(f, parts&partPCA != 0) }},
 		{partPCA, "Scaling and PCA", pf.addPCA},
+		{partNeighbors, "Neighbours", pf.addNeighbors},
+		{partRep, "Neighbours", pf.addRep},
+		{partUMAP, "UMAP", pf.addUMAP},
+		{partLeiden, "Leiden", pf.addLeiden},
+		{partRestrict, "Leiden", pf.addRestrict},
 		{partX, "Output", pf.addX},
 		{partOut, "Output", pf.addOut},
 	} {
@@ -136,7 +147,7 @@ func addCompression(f *pflag.FlagSet, how *string, level *int) {
 // pipeline turns the words into the library's parameters.
 func (pf *pipelineFlags) pipeline() (gpusc.Pipeline, error) {
 	p := &pf.p
-	for _, f := range []func() error{pf.parseFile, pf.parseQC, pf.parseNumbers, pf.parseGenes} {
+	for _, f := range []func() error{pf.parseFile, pf.parseQC, pf.parseNumbers, pf.parseGenes, pf.parseGraph} {
 		if err := f(); err != nil {
 			return *p, err
 		}

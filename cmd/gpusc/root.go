@@ -12,6 +12,7 @@ import (
 
 	"github.com/gpusc/gpusc"
 	"github.com/gpusc/gpusc/internal/errs"
+	"github.com/gpusc/gpusc/internal/words"
 	"github.com/gpusc/gpusc/memory"
 )
 
@@ -125,7 +126,7 @@ func newRoot(out, errw io.Writer) *cobra.Command {
 		cmds      []*cobra.Command
 	}{
 		{"pipeline", "The pipeline:", []*cobra.Command{newRun(g), newPlan(g)}},
-		{"steps", "Single steps:", []*cobra.Command{newQC(g), newFilter(g), newNormalize(g), newHVG(g), newScale(g), newPCA(g)}},
+		{"steps", "Single steps:", []*cobra.Command{newQC(g), newFilter(g), newNormalize(g), newHVG(g), newScale(g), newPCA(g), newNeighbors(g), newUMAP(g), newLeiden(g)}},
 		{"look", "Looking:", []*cobra.Command{newInfo(g), newCheck(g)}},
 		{"try", "Trying and measuring:", []*cobra.Command{newDemo(g), newSynth(g), newBench(g)}},
 		{"machine", "This machine:", []*cobra.Command{newDevices(g), newDoctor(g), newVersion(g), newCompletion(g, root), newHelp(root)}},
@@ -177,7 +178,7 @@ func flagError(c *cobra.Command, err error) error {
 	}
 	name, best, dist := unknown.GetSpecifiedName(), "", 4
 	c.Flags().VisitAll(func(f *pflag.Flag) {
-		if d := distance(name, f.Name); d < dist && !f.Hidden {
+		if d := words.Distance(name, f.Name); d < dist && !f.Hidden {
 			best, dist = f.Name, d
 		}
 	})
@@ -201,26 +202,6 @@ func kindOf(f *pflag.Flag) string {
 		return "true or false"
 	}
 	return "something else"
-}
-
-// distance is the number of letters to change, add or drop (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		prev := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			d := prev
-			if a[i] != b[j] {
-				d = 1 + min(prev, row[j], row[j+1])
-			}
-			prev, row[j+1] = row[j+1], d
-		}
-	}
-	return row[len(b)]
 }
 
 // args wants between lo and hi arguments and names what they are.

@@ -23,7 +23,7 @@ func (g *globals) withEngine(c *cobra.Command, f func(ctx context.Context, e *gp
 		return err
 	}
 	switch c.Name() {
-	case "synth", "info", "check": // nothing for a GPU to do
+	case "synth", "info", "check", "neighbors", "umap", "leiden": // nothing for a GPU to do
 		if o.Device == "auto" {
 			o.Device = "cpu"
 		}
@@ -132,10 +132,13 @@ func newRun(g *globals) *cobra.Command {
 	var pf pipelineFlags
 	var out string
 	c := &cobra.Command{
-		Use: "run IN -o OUT", Short: "counts to PCA: QC, filters, normalise, log1p, HVG, scale, PCA",
+		Use: "run IN -o OUT", Short: "counts to clusters: QC, filters, log1p, HVG, PCA, neighbours, UMAP, Leiden",
 		Long: `Runs the whole pipeline on IN (.h5ad) and writes OUT (.h5ad), which scanpy
 opens: QC columns in obs and var, X normalised, var/highly_variable,
-obsm/X_pca, varm/PCs, uns/pca. Everything else that IN holds is carried over.`,
+obsm/X_pca, varm/PCs, uns/pca, the graph of neighbours in obsp, obsm/X_umap,
+obs/leiden. Everything else that IN holds is carried over. Up to PCA the budget of
+memory may be small; the graph steps hold some 1,000 bytes a cell, and --until pca
+leaves them out.`,
 		Example: `  gpusc run counts.h5ad -o out.h5ad
   gpusc run counts.h5ad -o out.h5ad --max-pct mt=20 --hvg-flavor seurat_v3 \
     --batch-key donor --memory 4GiB`,
@@ -166,7 +169,7 @@ obsm/X_pca, varm/PCs, uns/pca. Everything else that IN holds is carried over.`,
 	f := c.Flags()
 	f.SortFlags = false
 	f.StringVarP(&out, "output", "o", "", "`OUT`: file to write")
-	f.StringVar(&pf.until, "until", "", "`STEP`: the last one: qc, filter, normalize, hvg or pca (default pca)")
+	f.StringVar(&pf.until, "until", "", "`STEP`: the last one: qc, filter, normalize, hvg, pca, neighbors, umap or leiden (default leiden)")
 	f.StringVar(&pf.file, "pipeline", "", "`FILE`: parameters in TOML instead, under scanpy's names of functions and arguments")
 	f.BoolVar(&pf.dryRun, "dry-run", false, "print the plan and stop")
 	pf.add(f, partRun)
@@ -197,7 +200,7 @@ written and only the file's structure is read.`,
 	f := c.Flags()
 	f.SortFlags = false
 	f.BoolVar(&asJSON, "json", false, "print JSON")
-	f.StringVar(&pf.until, "until", "", "`STEP`: the last one: qc, filter, normalize, hvg or pca (default pca)")
+	f.StringVar(&pf.until, "until", "", "`STEP`: the last one: qc, filter, normalize, hvg, pca, neighbors, umap or leiden (default leiden)")
 	f.StringVar(&pf.file, "pipeline", "", "`FILE`: parameters in TOML instead, under scanpy's names of functions and arguments")
 	pf.add(f, partRun)
 	return c
