@@ -11,6 +11,9 @@ func BenchmarkMove(b *testing.B) {
 	for _, dims := range []int{2, 3} {
 		tl := testTile(8192, dims, 5)
 		tl.window, tl.first = 4096, 8192
+		for i := range tl.ys {
+			tl.ys[i] = float32(10 * signed(hash(1, uint64(i), 0)))
+		}
 		for _, l := range levels() {
 			b.Run(fmt.Sprintf("%dd/%v", dims, l), func(b *testing.B) {
 				targets := make([]uint32, 8+2*lanes)

@@ -54,14 +54,12 @@ func clip(x, limit float32) float32 {
 	return x
 }
 
-// halve sums lanes in the tree that the vector kernels have.
+// halve sums lanes in the tree that the vector kernels have: the upper half is added to the
+// lower until one is left.
 func halve(m *[lanes]float32) float32 {
-	for h := lanes / 2; h >= 1; h /= 2 {
-		for l := range h {
-			m[l] += m[l+h]
-		}
-	}
-	return m[0]
+	a, b, c, d := m[0]+m[8], m[1]+m[9], m[2]+m[10], m[3]+m[11]
+	e, f, g, h := m[4]+m[12], m[5]+m[13], m[6]+m[14], m[7]+m[15]
+	return ((a + e) + (c + g)) + ((b + f) + (d + h))
 }
 
 // move2 moves cell i of a plane by n forces: targets holds the neighbours that attract,
@@ -71,7 +69,10 @@ func move2(t *tile, i, self, ctr uint32, targets []uint32, n int, out []float32)
 	for g := 0; n > 0; n -= lanes {
 		p := &t.groups[g]
 		var mx, my [lanes]float32
-		for l := range min(lanes, n) {
+		for l := range lanes {
+			if l >= n {
+				break
+			}
 			j := t.target(p, l, ctr, &targets)
 			at := t.ys[2*j : 2*j+2]
 			dx, dy := x-at[0], y-at[1]
@@ -98,7 +99,10 @@ func move3(t *tile, i, self, ctr uint32, targets []uint32, n int, out []float32)
 	for g := 0; n > 0; n -= lanes {
 		p := &t.groups[g]
 		var mx, my, mz [lanes]float32
-		for l := range min(lanes, n) {
+		for l := range lanes {
+			if l >= n {
+				break
+			}
 			j := t.target(p, l, ctr, &targets)
 			at := t.ys[4*j : 4*j+4]
 			dx, dy, dz := x-at[0], y-at[1], z-at[2]

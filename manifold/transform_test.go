@@ -14,7 +14,7 @@ import (
 // TestTransform: cells that were not in the layout land among the cells of their group, near
 // their neighbours, whatever the threads and the processor.
 func TestTransform(t *testing.T) {
-	const n, nq, d, k = 2000, 300, 8, 15
+	const n, nq, d, k = 1500, 200, 8, 15
 	all, label := groupsOf(n+nq, d, 6, 11)
 	x, q := all[:n*d], all[n*d:]
 	idx, dist := nearest(x, n, x, n, d, 14, true)

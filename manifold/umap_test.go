@@ -21,7 +21,7 @@ func layoutOf(t *testing.T, g *graph.CSR, o UMAPOptions, l level) *Layout {
 		t.Fatal(err)
 	}
 	for i, v := range y.Positions {
-		if !(math.Abs(float64(v)) < 1e4) {
+		if !(math.Abs(float64(v)) < 1e6) {
 			t.Fatalf("value %d is %g", i, v)
 		}
 	}
@@ -31,7 +31,7 @@ func layoutOf(t *testing.T, g *graph.CSR, o UMAPOptions, l level) *Layout {
 // TestBits: threads and instruction sets leave no trace, for every start, in two and
 // three dimensions, with an order of memory and without.
 func TestBits(t *testing.T) {
-	g, x, _ := generated(t, 1500, 8, 7)
+	g, x, _ := generated(t, 1000, 8, 7)
 	order := shuffled(g.N, 5)
 	cases := []UMAPOptions{
 		{},
@@ -45,7 +45,7 @@ func TestBits(t *testing.T) {
 	for k, o := range cases {
 		o.PCA, o.PCADim, o.Threads = x, 8, 1
 		if o.Epochs == 0 {
-			o.Epochs = 100
+			o.Epochs = 30
 		}
 		want := bitsOf(layoutOf(t, g, o, portable).Positions)
 		if before, twice := seen[want]; twice {
@@ -325,4 +325,52 @@ func TestGroups(t *testing.T) {
 			t.Errorf("%q: %d of %d neighbours are of the cell's own group", init, same, l.N)
 		}
 	}
+}
+
+// FuzzUMAP: whatever the symmetric graph, the layout is finite, and the same for Go and
+// vectors.
+func FuzzUMAP(f *testing.F) {
+	f.Add(uint64(1), uint8(5), uint16(9), 0.5, uint8(0))
+	f.Add(uint64(2), uint8(90), uint16(300), 1e-30, uint8(1))
+	f.Add(uint64(3), uint8(200), uint16(3000), 1e38, uint8(6))
+	f.Add(uint64(4), uint8(40), uint16(2), 1.0, uint8(3))
+	f.Fuzz(func(t *testing.T, seed uint64, n uint8, m uint16, scale float64, how uint8) {
+		g := randomGraph(seed, int(n), int(m), scale)
+		if g.Check() != nil {
+			t.Skip()
+		}
+		o := UMAPOptions{
+			Components: 2 + int(how%2), Init: []string{"", "random"}[how/2%2], NegativeSampleRate: 1 + int(how/4),
+			Epochs: 1 + int(seed%40), Seed: seed, LearningRate: []float64{0, 100}[how/8%2],
+		}
+		if bitsOf(layoutOf(t, g, o, best()).Positions) != bitsOf(layoutOf(t, g, o, portable).Positions) {
+			t.Error("the vector kernels give other bits")
+		}
+	})
+}
+
+// randomGraph has m random edges between n cells, one cell a hub, weights up to scale.
+func randomGraph(seed uint64, n, m int, scale float64) *graph.CSR {
+	ws := map[[2]int32]float32{}
+	for e := range m {
+		if n == 0 {
+			break
+		}
+		i, j := int32(hash(seed, uint64(e), 0)%uint64(n)), int32(hash(seed, uint64(e), 1)%uint64(n))
+		if e%5 == 0 {
+			i = 0
+		}
+		w := float32(math.Abs(scale * signed(hash(seed, uint64(e), 2))))
+		ws[[2]int32{i, j}], ws[[2]int32{j, i}] = w, w
+	}
+	g := &graph.CSR{N: n, Indptr: make([]int64, n+1)}
+	for i := range int32(n) {
+		for j := range int32(n) {
+			if w, ok := ws[[2]int32{i, j}]; ok {
+				g.Indices, g.Weights = append(g.Indices, j), append(g.Weights, w)
+			}
+		}
+		g.Indptr[i+1] = int64(len(g.Indices))
+	}
+	return g
 }
