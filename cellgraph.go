@@ -133,20 +133,20 @@ func (c *cellGraph) run(ctx context.Context, neighbors, umap, leiden bool) error
 			continue
 		}
 		start := time.Now()
-		c.progress(s.name, 0)
+		c.progress(s.name, 0, 0)
 		words, err := s.step(ctx)
 		if err != nil {
 			return c.located(err)
 		}
-		c.progress(s.name, int64(c.n))
+		c.progress(s.name, int64(c.n), time.Since(start))
 		c.watch.add(StepReport{Name: s.name, Steps: words, Cells: int64(c.n)}, start)
 	}
 	return nil
 }
 
-func (c *cellGraph) progress(name string, done int64) {
+func (c *cellGraph) progress(name string, done int64, took time.Duration) {
 	if f := c.e.o.Progress; f != nil {
-		f(pass.Progress{Pass: name, Cells: done, Of: int64(c.n)})
+		f(pass.Progress{Pass: name, Cells: done, Of: int64(c.n), Seconds: took.Seconds()})
 	}
 }
 

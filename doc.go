@@ -1,7 +1,7 @@
 // Package gpusc takes a file of counts, cells x genes, through the steps that
 // single-cell analyses begin with (QC, filters, normalisation, log1p, highly
 // variable genes, scaling, PCA) without loading it into memory, with scanpy's
-// numbers.
+// numbers, and on to neighbours, UMAP and Leiden clusters.
 //
 // # Use
 //
@@ -12,7 +12,7 @@
 // Run does the whole pipeline in as few passes over the data as its steps allow;
 // Plan says beforehand which passes these are and what memory they take. The
 // single steps (QC, HVG, PCA, Filter, Normalize, Scale) are pipelines too, with
-// fewer steps.
+// fewer steps; Neighbors, UMAP and Leiden work on the scores and the graph of a file.
 //
 // Memory is a promise: everything large is reserved from a ledger of
 // Options.Memory bytes before it is allocated. Results do not depend on threads,

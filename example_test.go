@@ -91,6 +91,7 @@ func ExampleEngine_Plan() {
 	// selected genes [covariance]
 	// results [eigenvectors]
 	// selected genes [project]
+	// results [neighbors umap leiden]
 }
 
 // Single steps add their results to the file, as scanpy's functions add them to

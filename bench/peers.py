@@ -59,7 +59,7 @@ class Clock:
 
 
 def tutorial(adata, clock, solver):
-    """The steps that gpusc run does by default, from QC to PCA."""
+    """The steps that gpusc run --until pca does by default, from QC to PCA."""
     import scanpy as sc
 
     adata.var["mt"] = adata.var_names.str.upper().str.startswith("MT-")

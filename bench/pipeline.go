@@ -180,7 +180,7 @@ func Self(name string, flags []string) func(ctx context.Context, in, out, report
 			return 0, err
 		}
 		args := append([]string{
-			"run", in, "-o", out, "--x", "none", "--force", "--progress", "never", "--log-level", "error",
+			"run", in, "-o", out, "--x", "none", "--until", "pca", "--force", "--progress", "never", "--log-level", "error",
 			"--report", report, "--device", device,
 		}, flags...)
 		c := exec.CommandContext(ctx, exe, args...)

@@ -217,7 +217,7 @@ func (e *edges) gauss(ctx context.Context) (*graph.CSR, error) {
 		for i := lo; i < hi; i++ {
 			_, d := e.row(i)
 			for q, v := range d {
-				s[q] = float64(v) * float64(v)
+				s[q] = float64(float64(v) * float64(v))
 			}
 			slices.Sort(s)
 			if e.m > 0 {
@@ -232,7 +232,7 @@ func (e *edges) gauss(ctx context.Context) (*graph.CSR, error) {
 	return e.weigh(ctx, func(i int, w []float32) {
 		j, d := e.row(i)
 		for q, v := range d {
-			w[q] = gaussian(float64(v)*float64(v), width[i], width[j[q]])
+			w[q] = gaussian(float64(float64(v)*float64(v)), width[i], width[j[q]])
 		}
 	}, func(a, _ float32) float32 { return a })
 }

@@ -33,8 +33,8 @@ type KNN struct {
 // search finds what scikit-learn's brute force finds, up to pairs whose distances
 // differ by rounding. The approximate one (an inverted file, Jégou et al. 2011)
 // visits as many clusters of cells for each cell as a sample of 1,024 cells shows to
-// reach Options.Recall, and goes over to the exact search when that takes a quarter
-// of all clusters.
+// reach Options.Recall, and goes over to the exact search when that takes more than
+// 64 and more than a quarter of all clusters.
 //
 // Errors: errs.Usage for options and shapes that cannot be, errs.Data for NaN, Inf
 // and values so large that their squares overflow, naming the cell, errs.Budget when

@@ -2,7 +2,6 @@ package neighbors
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"sync"
@@ -201,16 +200,4 @@ func TestQueryEdges(t *testing.T) {
 		})
 	}
 	g.Wait()
-}
-
-func ExampleIndex() {
-	ix, err := NewIndex(ctx, []float32{0, 0, 1, 0, 0, 2, 9, 9}, 4, 2, Options{})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer ix.Close()
-	idx, dist, err := ix.Query(ctx, []float32{0, 1.5, 8, 9}, 2, 2)
-	fmt.Println(idx, dist, err)
-	// Output: [2 0 3 2] [0.5 1.5 1 10.630146] <nil>
 }

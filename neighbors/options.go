@@ -52,6 +52,7 @@ func (o Options) settle(n int, l level) (settings, error) {
 	if s.Threads <= 0 {
 		s.Threads = runtime.GOMAXPROCS(0)
 	}
+	s.Threads = min(s.Threads, 1024)
 	if s.K < 2 {
 		return s, errs.New(errs.Usage, "%d neighbours of each cell, itself counted, leave none", o.K).Do("give 2 or more")
 	}
@@ -88,6 +89,9 @@ func Memory(n, d, k int, method string) int64 {
 	}
 	if k == 0 {
 		k = 15
+	}
+	if k > n {
+		k = 1 + n/2
 	}
 	rows := int64(n)
 	dims := int64(d) + 1

@@ -3,7 +3,6 @@ package neighbors
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -368,28 +367,3 @@ func FuzzFind(f *testing.F) {
 }
 
 func abs(n int) int { return max(n, -n, 0) }
-
-func ExampleFind() {
-	x := []float32{0, 0, 1, 0, 0, 2, 9, 9, 9, 8}
-	k, err := Find(context.Background(), x, 5, 2, Options{K: 3})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	for i := range k.N {
-		fmt.Println(i, k.Indices[2*i:2*i+2])
-	}
-	g, err := Connectivities(context.Background(), k, "umap", 0)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println(g.Edges(), "edges")
-	// Output:
-	// 0 [1 2]
-	// 1 [0 2]
-	// 2 [0 1]
-	// 3 [4 2]
-	// 4 [3 2]
-	// 12 edges
-}

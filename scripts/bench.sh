@@ -61,7 +61,7 @@ done
 if [ ! -f "$run/gpusc.json" ]; then
   echo "gpusc, 3 runs" >&2
   "$py" bench/measure.py "$run/gpusc.json" --name gpusc --runs 3 --warm "$file" -- \
-    bin/gpusc run "$file" -o "$run/gpusc.h5ad" --x none --force --progress never --log-level error --report "$run/report-{i}.json"
+    bin/gpusc run "$file" -o "$run/gpusc.h5ad" --until pca --x none --force --progress never --log-level error --report "$run/report-{i}.json"
 fi
 median=$("$py" -c 'import json,sys; print(json.load(open(sys.argv[1]))["run"])' "$run/gpusc.json")
 cp "$run/report-$median.json" "$run/gpusc-stages.json"

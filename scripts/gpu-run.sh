@@ -205,7 +205,7 @@ peer() {
   "$python" -c 'import h5py, numpy' || { echo "h5py or numpy is not there"; return 77; }
   "$gpusc" synth --device cpu -o "$in" --cells $peer_cells --genes $genes --log-level error || return 1
   # shellcheck disable=SC2086
-  "$gpusc" run "$in" -o "$work/peer-out.h5ad" --device cpu --x none --force --log-level error || return 1
+  "$gpusc" run "$in" -o "$work/peer-out.h5ad" --until pca --device cpu --x none --force --log-level error || return 1
   "$python" "$here/gpu_peer.py" "$in" --json "$figures/peer.json" --compare "$work/peer-out.h5ad"
 }
 

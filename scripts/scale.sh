@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# scale.sh: time and peak memory of gpusc run --memory 512MiB as cells grow.
+# scale.sh: time and peak memory of gpusc run --until pca --memory 512MiB as cells grow.
 # Exit status 1 if a run's peak resident memory is above 640 MiB or grows by more
 # than 10% (the cells' own results aside). Finished runs are kept in bench/.work
 # until bin/gpusc changes; made files are kept until they are removed by hand.
@@ -43,7 +43,7 @@ for n in $sizes; do
     [ ! -f "$run/$n-$x.json" ] || continue
     echo "gpusc run, $n cells, --x $x" >&2
     "$py" bench/measure.py "$run/$n-$x.json" --name "$n-$x" -- \
-      bin/gpusc run "$in" -o "$work/out.h5ad" --memory 512MiB --x "$x" --force --progress never \
+      bin/gpusc run "$in" -o "$work/out.h5ad" --until pca --memory 512MiB --x "$x" --force --progress never \
       --tmp "$work" --log-level error --report "$run/$n-$x-report.json"
     rm -f "$work/out.h5ad"
   done

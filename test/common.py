@@ -74,7 +74,10 @@ def path(name):
 
 
 def gpusc(*args):
-    """Runs the binary; returns the exit status and its words."""
+    """Runs the binary; returns the exit status and its words. run ends at PCA unless it
+    is told otherwise: graph.py has the steps beyond."""
+    if args[0] == "run" and "--until" not in args:
+        args += ("--until", "pca")
     r = subprocess.run([BINARY, *map(str, args), "--threads", "2", "--memory", "1GiB", "--tmp", DIR], capture_output=True, text=True, timeout=300)
     return r.returncode, r.stderr.strip()
 

@@ -50,7 +50,7 @@ func (b *bars) update(p pass.Progress) {
 	switch {
 	case b.none:
 	case b.p == nil:
-		if time.Since(b.last) < time.Minute {
+		if time.Since(b.last) < time.Minute || p.Cells == 0 {
 			return
 		}
 		b.last = time.Now()

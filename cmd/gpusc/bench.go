@@ -128,7 +128,7 @@ func (g *globals) benchDevices(c *cobra.Command, in, dir string) (rows []benchRo
 		g.device = d.Name
 		err := g.withEngine(c, func(ctx context.Context, e *gpusc.Engine) error {
 			p := gpusc.DefaultPipeline()
-			p.X = "none"
+			p.X, p.Until = "none", gpusc.UntilPCA
 			r, err := e.Run(ctx, in, out, p)
 			if err != nil {
 				return err

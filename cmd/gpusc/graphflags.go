@@ -57,12 +57,13 @@ func (pf *pipelineFlags) addRestrict(f *pflag.FlagSet) {
 func (pf *pipelineFlags) parseGraph() error {
 	p := &pf.p
 	if f := pf.set.Lookup("n-neighbors"); f != nil {
-		switch {
-		case !f.Changed:
-			p.Neighbors.K = 0 // 15, or as many as few cells allow; a number that is asked for must be possible
-		case p.Neighbors.K < 2:
+		if p.Neighbors.K < 2 {
 			return errs.New(errs.Usage, "--n-neighbors %d leaves none: the cell itself counts", p.Neighbors.K).Do("give 2 or more")
-		case !(p.Neighbors.Recall > 0):
+		}
+		if !f.Changed {
+			p.Neighbors.K = 0 // 15, or as many as few cells allow; a number that is asked for must be possible
+		}
+		if !(p.Neighbors.Recall > 0) {
 			return errs.New(errs.Usage, "--recall %v cannot be", p.Neighbors.Recall).Do("give more than 0, up to 1")
 		}
 	}

@@ -104,7 +104,7 @@ func (g *globals) options() (gpusc.Options, error) {
 
 const rootLong = `gpusc takes a file of counts (cells x genes) to QC, filters, normalisation,
 log1p, highly variable genes and PCA, without loading it into memory and with
-scanpy's numbers.`
+scanpy's numbers, and on to neighbours, UMAP and Leiden clusters.`
 
 const rootExample = `  gpusc run counts.h5ad -o out.h5ad
   gpusc plan counts.h5ad`
@@ -113,7 +113,7 @@ const rootExample = `  gpusc run counts.h5ad -o out.h5ad
 func newRoot(out, errw io.Writer) *cobra.Command {
 	g := &globals{out: out, err: errw}
 	root := &cobra.Command{
-		Use: "gpusc COMMAND", Short: "single-cell counts to PCA in one streamed read", Long: rootLong, Example: rootExample,
+		Use: "gpusc COMMAND", Short: "single-cell counts to clusters in one streamed read", Long: rootLong, Example: rootExample,
 		SilenceErrors: true, SilenceUsage: true, Version: version,
 		SuggestionsMinimumDistance: 2,
 	}

@@ -132,13 +132,14 @@ func newRun(g *globals) *cobra.Command {
 	var pf pipelineFlags
 	var out string
 	c := &cobra.Command{
-		Use: "run IN -o OUT", Short: "counts to clusters: QC, filters, log1p, HVG, PCA, neighbours, UMAP, Leiden",
+		Use: "run IN -o OUT", Short: "counts to clusters: QC to PCA, neighbours, UMAP, Leiden",
 		Long: `Runs the whole pipeline on IN (.h5ad) and writes OUT (.h5ad), which scanpy
 opens: QC columns in obs and var, X normalised, var/highly_variable,
 obsm/X_pca, varm/PCs, uns/pca, the graph of neighbours in obsp, obsm/X_umap,
-obs/leiden. Everything else that IN holds is carried over. Up to PCA the budget of
-memory may be small; the graph steps hold some 1,000 bytes a cell, and --until pca
-leaves them out.`,
+obs/leiden. Everything else that IN holds is carried over.
+
+Up to PCA the memory hardly grows with the cells. The graph steps hold about
+1,500 bytes a cell at once; --until pca leaves them out.`,
 		Example: `  gpusc run counts.h5ad -o out.h5ad
   gpusc run counts.h5ad -o out.h5ad --max-pct mt=20 --hvg-flavor seurat_v3 \
     --batch-key donor --memory 4GiB`,
