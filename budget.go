@@ -58,7 +58,7 @@ func (j *job) divide(ctx context.Context, planOnly bool) (err error) {
 		most = apartNNZ
 	}
 	b.spanNNZ = min(most, max(leastNNZ, total/8/int64(b.workers)/perValue))
-	room := j.deviceRoom()
+	room, narrow := j.deviceRoom()
 	if room > 0 { // half of it for the pieces in work
 		b.spanNNZ = min(b.spanNNZ, max(leastNNZ, room/2/b.perDevice(j)/perDeviceValue))
 	}
@@ -89,9 +89,18 @@ func (j *job) divide(ctx context.Context, planOnly bool) (err error) {
 		measure()
 	}
 	if b.device > room {
-		return errs.At(errs.Budget, j.path, j.m.Path, "%s are needed at once on %s, which may use %s",
-			memory.Bytes(b.device), j.e.backends[0].Info().Name, memory.Bytes(room)).
-			Do("give --device-memory %s or more, or --device cpu", memory.Arg((b.device+b.device/8+16<<20)&^(16<<20-1)))
+		err := errs.At(errs.Budget, j.path, j.m.Path, "%s are needed at once on %s, which may use %s",
+			memory.Bytes(b.device), narrow, memory.Bytes(room)).Do("use --device cpu")
+		if limit := j.e.o.DeviceMemory; limit > 0 && limit <= room {
+			err = err.Do("give --device-memory %s or more, or --device cpu", memory.Arg(b.device))
+		}
+		if !j.e.mayLeaveGPUs() {
+			return err
+		}
+		if err := j.e.leaveGPUs(err.Msg); err != nil {
+			return err
+		}
+		return j.divide(ctx, planOnly)
 	}
 	if b.need > total {
 		return j.tooSmall(total)
@@ -139,9 +148,9 @@ func (b *budget) devices(j *job, room, rows, nnz int64) {
 	}
 }
 
-// deviceRoom is how much memory of its own each device may use, at least; 0 where
-// none has memory of its own.
-func (j *job) deviceRoom() (room int64) {
+// deviceRoom is how much memory of its own each device may use, at least, and which
+// has so little; 0 where none has memory of its own.
+func (j *job) deviceRoom() (room int64, narrow string) {
 	for _, d := range j.e.backends {
 		i := d.Info()
 		if i.Unified {
@@ -155,10 +164,10 @@ func (j *job) deviceRoom() (room int64) {
 			has = min(has, limit)
 		}
 		if room == 0 || has < room {
-			room = has
+			room, narrow = has, i.Name
 		}
 	}
-	return room
+	return room, narrow
 }
 
 // perDevice is how many workers a device has, at most.

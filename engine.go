@@ -90,6 +90,28 @@ func (e *Engine) apart() bool {
 	return slices.ContainsFunc(e.backends, func(b device.Backend) bool { return !b.Info().Unified })
 }
 
+// mayLeaveGPUs tells whether the processor may take over: nobody asked for a GPU.
+func (e *Engine) mayLeaveGPUs() bool {
+	c, err := parseDevice(e.o.Device)
+	return err == nil && c.any && e.o.backends == nil
+}
+
+// leaveGPUs goes on with the processor.
+func (e *Engine) leaveGPUs(why string) error {
+	e.log.Warn("no GPU is used: " + why)
+	for _, b := range e.backends {
+		if err := b.Close(); err != nil {
+			e.log.Warn(err.Error())
+		}
+	}
+	b, err := cpu.Open(cpu.Options{Ledger: e.ledger, Threads: e.o.Threads})
+	if err != nil {
+		return err
+	}
+	e.backends = []device.Backend{b}
+	return nil
+}
+
 // trim makes the devices give back what they keep for the next sweep.
 func (e *Engine) trim() {
 	for _, b := range e.backends {

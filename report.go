@@ -83,7 +83,7 @@ func (r *Report) Sum(w io.Writer) {
 		all.Computing += s.Computing
 	}
 	if all.Reading > 0 {
-		fmt.Fprintf(w, "disk+decode %.2f s, copies %.2f s, kernels %.2f s busy of %.2f s\n", all.Reading, all.Copying, all.Computing, r.Seconds)
+		fmt.Fprintf(w, "busy, workers and streams added up: disk and decoding %.2f s, copies %.2f s, kernels %.2f s\n", all.Reading, all.Copying, all.Computing)
 	}
 	for _, s := range r.Warnings {
 		fmt.Fprintln(w, "warning:", s)

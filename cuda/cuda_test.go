@@ -25,6 +25,9 @@ func testOptions() Options {
 func openTest(t *testing.T) device.Backend {
 	t.Helper()
 	b, err := Open(0, testOptions())
+	if err != nil && os.Getenv("GPUSC_TEST_DEVICE") == "required" {
+		t.Fatalf("no device: %v", err)
+	}
 	if err != nil {
 		t.Skipf("no device: %v", err)
 	}

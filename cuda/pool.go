@@ -43,7 +43,7 @@ func (b *backend) openPool() error {
 	}
 	limit := int64(float64(free) * freeShare)
 	if m := b.opt.Memory; m > 0 {
-		limit = min(m, free)
+		limit = min(m, limit)
 	}
 	b.info.Room = limit
 	b.pool = pool{b: b, debug: b.opt.Debug && !b.opt.Apart}

@@ -20,7 +20,8 @@ const statusBytes = 40
 func (w *status) err() error {
 	switch w.code {
 	case 1:
-		return errs.New(errs.Data, "a term of %g cannot be added up", w.v).
+		// Which of several is found first is left to chance, so none is named.
+		return errs.New(errs.Data, "a value is infinite, missing or too large to be added up").
 			Do("look for infinite, missing or very large values")
 	case 2:
 		return errs.New(errs.Data, "X.Indptr[%d] is %d, which is below the one before or beyond the values", w.a, w.b)

@@ -14,6 +14,7 @@
 # passed; 1: a step failed or ran past its time; 2: usage.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+export GPUSC_TEST_DEVICE=required # tests without a device fail, rather than being left out
 [ $# -le 1 ] || { echo "usage: run.sh [OUT]" >&2; exit 2; }
 mkdir -p "${1:-out}" || exit 2
 out=$(cd "${1:-out}" && pwd)
