@@ -52,7 +52,7 @@ faults: build build-cuda emulator ## every call of the driver fails once, with 1
 
 .PHONY: race
 race: ## tests of the concurrent packages under the race detector (needs a C compiler)
-	@CGO_ENABLED=1 $(GO) test -race -short ./memory ./chunk/... ./pass ./cpu/... ./hdf5 ./anndata ./pp .
+	@CGO_ENABLED=1 $(GO) test -race -short ./memory ./chunk/... ./pass ./cpu/... ./hdf5 ./anndata ./pp ./graph ./neighbors ./manifold ./cluster .
 
 .PHONY: lint
 lint: ## vet, gofumpt and staticcheck; with a C compiler the CUDA build too
