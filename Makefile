@@ -30,7 +30,7 @@ check-ptx: ## compile all kernels and compare with the PTX that is there
 	@scripts/ptx.sh check
 
 .PHONY: demo
-demo: build ## 20,000 made-up cells from counts to PCA and pictures, in demo/
+demo: build ## 20,000 made-up cells from counts to clusters and pictures, in demo/
 	@bin/gpusc demo demo --force
 
 .PHONY: test

@@ -18,10 +18,20 @@ import (
 // DrawPCA draws the first two components of obsm/X_pca of the file in as a PNG,
 // coloured by a column of obs ("" for none).
 func (e *Engine) DrawPCA(ctx context.Context, in, column, out string) error {
+	return e.drawCells(ctx, in, "obsm/X_pca", column, out, plot.Scatter{Title: "PCA", XName: "PC1", YName: "PC2"})
+}
+
+// DrawUMAP draws the first two columns of obsm/X_umap of the file in as a PNG,
+// coloured by a column of obs ("" for none).
+func (e *Engine) DrawUMAP(ctx context.Context, in, column, out string) error {
+	return e.drawCells(ctx, in, "obsm/X_umap", column, out, plot.Scatter{Title: "UMAP", XName: "UMAP1", YName: "UMAP2"})
+}
+
+// drawCells draws a point for each cell at the first two columns of a matrix.
+func (e *Engine) drawCells(ctx context.Context, in, matrix, column, out string, s plot.Scatter) error {
 	return e.draw(ctx, in, out, func(f *anndata.File, to *bytes.Buffer) error {
-		s := plot.Scatter{Title: "PCA", XName: "PC1", YName: "PC2"}
 		var err error
-		if s.X, s.Y, err = e.twoColumns(ctx, f, "obsm/X_pca"); err != nil {
+		if s.X, s.Y, err = e.twoColumns(ctx, f, matrix); err != nil {
 			return err
 		}
 		if column != "" {

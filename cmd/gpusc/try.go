@@ -95,7 +95,10 @@ func (g *globals) demo(ctx context.Context, e *gpusc.Engine, c *cobra.Command, d
 	if err != nil {
 		return err
 	}
-	pca, qc := filepath.Join(dir, "pca.png"), filepath.Join(dir, "qc.png")
+	umap, pca, qc := filepath.Join(dir, "umap.png"), filepath.Join(dir, "pca.png"), filepath.Join(dir, "qc.png")
+	if err := e.DrawUMAP(ctx, out, "leiden", umap); err != nil {
+		return err
+	}
 	if err := e.DrawPCA(ctx, out, "cluster", pca); err != nil {
 		return err
 	}
@@ -107,9 +110,10 @@ func (g *globals) demo(ctx context.Context, e *gpusc.Engine, c *cobra.Command, d
 	}
 	_, err = fmt.Fprintf(g.out, `
 Look at:
+  %-*s  the cells laid out by UMAP, by the clusters that were found
   %-*s  the cells on the first two components, by the cluster they were made with
   %-*s  violins of genes, counts and mitochondrial share of the cells that stay
   %-*s  opens in Python: scanpy.read_h5ad(%q)
-`, len(out), pca, len(out), qc, len(out), out, out)
+`, len(out), umap, len(out), pca, len(out), qc, len(out), out, out)
 	return err
 }
