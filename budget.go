@@ -89,15 +89,7 @@ func (j *job) divide(ctx context.Context, planOnly bool) (err error) {
 		measure()
 	}
 	if b.device > room {
-		err := errs.At(errs.Budget, j.path, j.m.Path, "%s are needed at once on %s, which may use %s",
-			memory.Bytes(b.device), narrow, memory.Bytes(room)).Do("use --device cpu")
-		if limit := j.e.o.DeviceMemory; limit > 0 && limit <= room {
-			err = err.Do("give --device-memory %s or more, or --device cpu", memory.Arg(b.device))
-		}
-		if !j.e.mayLeaveGPUs() {
-			return err
-		}
-		if err := j.e.leaveGPUs(err.Msg); err != nil {
+		if err := j.leaveGPUs(room, narrow); err != nil {
 			return err
 		}
 		return j.divide(ctx, planOnly)
@@ -115,6 +107,20 @@ func (j *job) divide(ctx context.Context, planOnly bool) (err error) {
 		j.resident = &pass.Resident{Cap: b.resident}
 	}
 	return nil
+}
+
+// leaveGPUs goes on with the processor where the plan does not fit into the room on a
+// device, unless a GPU was asked for: then it says what would do.
+func (j *job) leaveGPUs(room int64, narrow string) error {
+	err := errs.At(errs.Budget, j.path, j.m.Path, "%s are needed at once on %s, which may use %s",
+		memory.Bytes(j.mem.device), narrow, memory.Bytes(room)).Do("use --device cpu")
+	if limit := j.e.o.DeviceMemory; limit > 0 && limit <= room {
+		err = err.Do("give --device-memory %s or more, or --device cpu", memory.Arg(j.mem.device))
+	}
+	if !j.e.mayLeaveGPUs() {
+		return err
+	}
+	return j.e.leaveGPUs(err.Msg)
 }
 
 // tooSmall says what would do instead of a budget of which total bytes are free.

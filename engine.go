@@ -104,6 +104,11 @@ func (e *Engine) leaveGPUs(why string) error {
 			e.log.Warn(err.Error())
 		}
 	}
+	return e.openCPU()
+}
+
+// openCPU makes the processor the only device.
+func (e *Engine) openCPU() error {
 	b, err := cpu.Open(cpu.Options{Ledger: e.ledger, Threads: e.o.Threads})
 	if err != nil {
 		return err
@@ -138,12 +143,7 @@ func (e *Engine) openBackends() (err error) {
 	if why != "" {
 		e.log.Warn("no GPU is used: " + why)
 	}
-	b, err := cpu.Open(cpu.Options{Ledger: e.ledger, Threads: e.o.Threads})
-	if err != nil {
-		return err
-	}
-	e.backends = []device.Backend{b}
-	return nil
+	return e.openCPU()
 }
 
 const (

@@ -140,6 +140,41 @@ func TestCUDARealFiles(t *testing.T) {
 	}
 }
 
+// TestCUDASmallDevice: where the plan does not fit on the device, a run that asked for no
+// GPU goes on with the processor and says so, one that did is refused before it begins.
+func TestCUDASmallDevice(t *testing.T) {
+	e := newEmulated(t)
+	in := synth(t, 300, 400)
+	flags := []string{"--n-top-genes", "100", "--n-comps", "10", "--min-genes", "5"}
+	want := e.onCPU(t, in, flags...)
+	small := []string{"GPUSC_EMU_MEMORY=4000000"}
+	got := filepath.Join(t.TempDir(), "out.h5ad")
+	out, err := e.run(t, small, append([]string{"run", in, "-o", got}, flags...)...)
+	if err != nil || !strings.Contains(out, "no GPU is used") || !strings.Contains(out, "cuda:0") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if fileSum(t, got) != fileSum(t, want) {
+		t.Error("other bytes than on the processor")
+	}
+	if _, left := e.left(t); left != "" {
+		t.Errorf("left on the device: %s", left)
+	}
+	refused := func(words string, env []string, more ...string) {
+		t.Helper()
+		no := filepath.Join(t.TempDir(), "no.h5ad")
+		out, err := e.run(t, env, append(append([]string{"run", in, "-o", no, "--device", "cuda"}, more...), flags...)...)
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != 4 || !strings.Contains(out, words) {
+			t.Errorf("%v\n%s", err, out)
+		}
+		if _, err := os.Stat(no); err == nil {
+			t.Error("it left an output")
+		}
+	}
+	refused("use --device cpu", small)
+	refused("give --device-memory", nil, "--device-memory", "2MiB")
+}
+
 // TestCUDADriverFails makes calls of the driver fail, one after the other: the run
 // ends with an error that says so, once, or with the right result, it leaves no memory
 // on the device and no file, and it does not hang. GPUSC_EVERY_CALL=1: all calls, with
