@@ -172,7 +172,7 @@ func FuzzLeiden(f *testing.F) {
 			shuffle(o.Order, seed)
 		}
 		if _, err := o.filled(g.N); err != nil {
-			t.Skip()
+			t.Skip("options that are refused")
 		}
 		r := sound(t, g, o)
 		if left := gainLeft(g, r.Labels, o); left > 1e-9*max(1, o.Resolution) {
